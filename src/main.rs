@@ -1,0 +1,2 @@
+//! The `provost` command.
+fn main() {}

@@ -1,0 +1,50 @@
+//! What a target can do, settled before planning so that nothing is guessed at apply time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How an account is made unusable, and usable again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum How {
+    /// The account's own active flag.
+    Deactivate,
+    /// A separate login switch that leaves the account active.
+    BlockLogin,
+}
+
+impl How {
+    /// As configuration, reports and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deactivate => "deactivate",
+            Self::BlockLogin => "block-login",
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a target can do. Declared in configuration or discovered; never guessed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capabilities {
+    /// The active flag can be changed.
+    pub deactivate: bool,
+    /// A separate login switch exists.
+    pub block_login: bool,
+    /// Accounts can be deleted.
+    pub delete: bool,
+    /// The list of accounts includes inactive ones.
+    pub list_inactive: bool,
+    /// Groups, roles or licences can be granted and revoked.
+    pub entitlements: bool,
+    /// At most this many members may be named in one membership request.
+    pub members_per_request: usize,
+    /// How many requests may run side by side.
+    pub parallelism: usize,
+}

@@ -1,0 +1,33 @@
+//! The vocabulary: plain values that every other module speaks in.
+//!
+//! Nothing here decides, reads or writes.
+//! `reconcile` decides over these values, `source`, `target` and `store` carry them to and from the outside, `report` shows them.
+//! Serialised forms are positional (postcard): add fields only together with a new record version in `store::codec`.
+
+mod account;
+mod anchor;
+mod capability;
+mod identity;
+mod outcome;
+mod plan;
+mod problem;
+mod read;
+mod shadow;
+mod suspend;
+mod value;
+
+pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
+pub use anchor::{Anchor, AnchorError};
+pub use capability::{Capabilities, How};
+pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
+pub use outcome::Outcome;
+pub use plan::{
+    Action, AttributeChange, Basis, Change, Digest, Held, HeldWhy, Notice, Orphan, Plan, Reason,
+};
+pub use problem::Problem;
+pub use read::{
+    BaseRead, Completeness, EntryProblem, ReadEvidence, ReadProof, ReadReport, Shortfall,
+};
+pub use shadow::{Effect, Life, Origin, Shadow};
+pub use suspend::{SuspendReason, Suspensions};
+pub use value::{Attributes, SourceValue, Value};

@@ -1,0 +1,1 @@
+//! What is kept between runs. `sled` is named only here.

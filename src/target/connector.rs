@@ -1,0 +1,115 @@
+//! The two traits that every connector implements, and the one error type, whose variants say what the caller does.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{
+    Account, AccountDraft, AccountId, AccountPatch, Capabilities, MembershipChange, Value,
+};
+
+/// What went wrong with a call; the variant says what happens next.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// The call did not reach the application, or it said "try again": nothing was changed. Tried again later.
+    #[error("temporary failure: {0}")]
+    Transient(String),
+    /// Too many requests. Nothing was changed; tried again after the pause.
+    #[error("the application asks to slow down")]
+    Throttled {
+        /// How long the application asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The credentials were refused. The whole target stops until a probe succeeds.
+    #[error("the application refused our credentials: {0}")]
+    Unauthorised(String),
+    /// A unique value is taken. Looked up, never retried blindly.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// The account or entitlement does not exist.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The application understood and said no. The identity is held; repeating will not help.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// The call may or may not have taken effect. Resolved by reading, never by repeating.
+    #[error("outcome unknown: {0}")]
+    Ambiguous(String),
+    /// The answer made no sense (wrong type, not JSON, an HTML page, another account). Counts towards stopping the target.
+    #[error("unexpected answer: {0}")]
+    Protocol(String),
+}
+
+/// One thing that an online check found out about a target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+    /// Whether operation is possible with it.
+    pub ok: bool,
+}
+
+/// Reading accounts. All that planning ever gets.
+#[async_trait]
+pub trait AccountReader: Send + Sync {
+    /// What the target can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Every account, inactive ones included, with the entitlements held where the target lists them.
+    /// `attributes` are the mapping's account attributes: others may be left out.
+    ///
+    /// # Errors
+    /// Any; a list that could not be read to its proven end is an error, never a shorter list.
+    async fn list(&self) -> Result<Vec<Account>, ConnectorError>;
+
+    /// One account by id; `None` only if the application says that it does not exist.
+    ///
+    /// # Errors
+    /// Any but [`ConnectorError::NotFound`].
+    async fn get(&self, id: &AccountId) -> Result<Option<Account>, ConnectorError>;
+
+    /// The accounts whose attribute equals a value, inactive ones included. The connector checks every hit against
+    /// the question (some servers ignore filters) and drops those that do not match.
+    ///
+    /// # Errors
+    /// Any but [`ConnectorError::NotFound`]. [`ConnectorError::Rejected`] if the target cannot search by this attribute.
+    async fn find(&self, attribute: &str, value: &Value) -> Result<Vec<Account>, ConnectorError>;
+
+    /// Read-only checks of connection, credentials and capabilities for `check --online`.
+    ///
+    /// # Errors
+    /// When nothing could be found out.
+    async fn probe(&self) -> Result<Vec<Finding>, ConnectorError>;
+}
+
+/// Changing accounts. Only applying an approved plan gets one.
+#[async_trait]
+pub trait AccountWriter: AccountReader {
+    /// Creates an account, active, and returns it as the application confirmed it.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Conflict`] if a unique value is taken; [`ConnectorError::Ambiguous`] if it may exist now.
+    async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError>;
+
+    /// Changes an account and returns it as read back. A change of `active` or `login_allowed` is confirmed by reading:
+    /// if the application answered well and did nothing, that is [`ConnectorError::Rejected`].
+    ///
+    /// # Errors
+    /// Any.
+    async fn update(&self, id: &AccountId, patch: &AccountPatch)
+    -> Result<Account, ConnectorError>;
+
+    /// Adds accounts to and removes them from one entitlement, in as many requests as the target needs.
+    ///
+    /// # Errors
+    /// Any. A failure leaves the batch unconfirmed as a whole; adding or removing again is harmless.
+    async fn set_members(&self, change: &MembershipChange) -> Result<(), ConnectorError>;
+
+    /// Deletes an account. Deleting one that is already gone succeeds.
+    ///
+    /// # Errors
+    /// Any but [`ConnectorError::NotFound`].
+    async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError>;
+}

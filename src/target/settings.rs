@@ -1,0 +1,122 @@
+//! Settings of connectors, as `config` hands them over: complete, checked, secrets loaded.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// How a target is spoken to.
+#[derive(Clone, Debug)]
+pub enum ConnectorSettings {
+    /// SCIM 2.0 (RFC 7643, RFC 7644).
+    Scim(ScimSettings),
+    /// The file-backed practice application.
+    Sandbox(SandboxSettings),
+}
+
+/// HTTP rules that hold for every HTTP connector.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// The base URL; requests never leave its scheme, host and port.
+    pub base: Url,
+    /// PEM certificates to trust instead of the system's; `None` means the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The proxy, if one is configured; the environment's are ignored.
+    pub proxy: Option<Url>,
+    /// Time to connect, including TLS.
+    pub connect_timeout: Duration,
+    /// Deadline of one request, from sending to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// Largest answer accepted, in bytes after decompression.
+    pub body_limit: usize,
+    /// At most this many requests a second; `None` means no limit of ours.
+    pub requests_per_second: Option<u32>,
+    /// Requests side by side.
+    pub parallelism: usize,
+    /// How we prove who we are.
+    pub auth: Auth,
+    /// Allows `http://` to hosts other than loopback ones; spelled `danger-plain-text`.
+    pub danger_plain: bool,
+}
+
+/// How we prove who we are.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// `Authorization: Bearer …` (RFC 6750).
+    Bearer(SecretString),
+    /// `Authorization: Basic …` (RFC 7617).
+    Basic {
+        /// User name.
+        user: String,
+        /// Password.
+        password: SecretString,
+    },
+    /// A header of the application's own.
+    Header {
+        /// Header name.
+        name: String,
+        /// Header value.
+        value: SecretString,
+    },
+    /// OAuth 2.0 client credentials (RFC 6749 §4.4).
+    ClientCredentials {
+        /// The token endpoint.
+        token_url: Url,
+        /// Client id.
+        client_id: String,
+        /// Client secret.
+        client_secret: SecretString,
+        /// Scope, if any.
+        scope: Option<String>,
+        /// Whether the client authenticates in the form body instead of by Basic.
+        in_body: bool,
+    },
+}
+
+/// A SCIM target. Options that are `None` are discovered.
+#[derive(Clone, Debug)]
+pub struct ScimSettings {
+    /// HTTP.
+    pub http: HttpSettings,
+    /// Whether PATCH is used.
+    pub patch: Option<bool>,
+    /// Accounts per page.
+    pub page_size: u32,
+    /// Members per membership request.
+    pub members_per_request: usize,
+    /// Whether entitlements are SCIM groups (by `displayName`); missing ones are created only if this says so.
+    pub create_groups: bool,
+    /// Account attributes the mapping uses (paths), for reading and for the `attributes` parameter.
+    pub attributes: Vec<String>,
+    /// Account attributes the mapping has, with whether they are unique: searched before creating.
+    pub unique: Vec<String>,
+    /// Whether deleting is allowed at all.
+    pub allow_delete: bool,
+    /// Answers with these `detail` or `scimType` texts, by error class, for servers with codes of their own.
+    pub quirks: BTreeMap<String, String>,
+}
+
+/// The practice application.
+#[derive(Clone, Debug)]
+pub struct SandboxSettings {
+    /// Where its accounts are kept.
+    pub path: PathBuf,
+    /// It has an active flag.
+    pub deactivate: bool,
+    /// It has a separate login switch.
+    pub block_login: bool,
+    /// It can delete.
+    pub delete: bool,
+    /// Its list includes inactive accounts.
+    pub list_inactive: bool,
+    /// It has entitlements.
+    pub entitlements: bool,
+    /// Attributes that must be unique, compared without case.
+    pub unique: Vec<String>,
+    /// Attributes it requires.
+    pub required: Vec<String>,
+    /// Faults it plays, for rehearsal and tests (see `target::sandbox`).
+    pub faults: Vec<String>,
+}

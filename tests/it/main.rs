@@ -1,0 +1,1 @@
+//! The one integration-test binary. Each module is an area; support code is in `support`.
