@@ -1,1 +1,50 @@
-//! Plans and results for people and machines. Pure.
+//! What operators and programs read: plans, results and status, as text or as versioned JSON.
+//!
+//! Pure: values in, text out. Nothing here decides what is done, and nothing here knows a terminal;
+//! `cli` chooses width and colour and writes the result. All strings from outside pass through [`safe`] on their way to text.
+
+pub mod json;
+mod paint;
+pub mod safe;
+pub mod text;
+
+use crate::model::{Digest, Plan};
+
+pub use paint::{Look, Paint};
+
+/// What the guard said about a plan, as far as reports show it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Review {
+    /// How many changes may be applied now.
+    pub approved: usize,
+    /// How many changes wait for a person.
+    pub staged: usize,
+    /// Each limit that was reached, or review that is due.
+    pub breaches: Vec<BreachLine>,
+    /// What `provost release` must name for the staged changes; `None` if nothing waits.
+    pub release: Option<Digest>,
+}
+
+impl Review {
+    /// A review that lets everything through.
+    #[must_use]
+    pub fn passed(plan: &Plan) -> Self {
+        Self {
+            approved: plan.changes.len(),
+            ..Self::default()
+        }
+    }
+}
+
+/// One limit that was reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BreachLine {
+    /// The limit's name in kebab-case.
+    pub kind: String,
+    /// How many changes there are of the kind, where it is counted.
+    pub count: usize,
+    /// How many are allowed.
+    pub allowed: usize,
+    /// What it means and what to do.
+    pub text: String,
+}

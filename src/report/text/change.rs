@@ -1,0 +1,143 @@
+//! One block per change: what, why, whose account, and everything before and after.
+
+use std::collections::BTreeSet;
+
+use anstyle::Style;
+
+use crate::model::{Action, AttributeChange, Change, Suspensions};
+use crate::report::paint::{CHANGE, FAINT, GAIN, LOSS};
+use crate::report::safe;
+
+use super::Page;
+
+/// All blocks in the order of application, each action under its own heading.
+pub(super) fn changes(changes: &[Change], out: &mut Page) {
+    for group in changes.chunk_by(|a, b| a.action.as_str() == b.action.as_str()) {
+        let Some(first) = group.first() else { continue };
+        out.heading(&format!("{} ({})", title(&first.action), group.len()));
+        let limit = out.look.changes_per_action.unwrap_or(group.len());
+        for change in group.iter().take(limit) {
+            block(change, out);
+        }
+        let more = group.len().saturating_sub(limit);
+        if more > 0 {
+            let rest = format!("… and {more} more, not shown here");
+            out.prose(2, FAINT, &rest);
+        }
+    }
+}
+
+/// One change in full. The label comes last on its line, so that it cannot fake what stands before it.
+fn block(change: &Change, out: &mut Page) {
+    let (symbol, style) = mark(&change.action);
+    let kind = format!("{symbol} {} ({})", change.action.as_str(), change.reason);
+    let kind = out.look.paint(style, &kind);
+    out.line(&format!("{kind} {}", safe::text(&change.label)));
+    let account = change.account.as_ref().map_or(String::new(), |id| {
+        format!("account {}, ", safe::quoted(&id.0))
+    });
+    let who = format!("{account}anchor {}", safe::text(change.anchor.as_str()));
+    out.prose(4, FAINT, &who);
+    if let Some(how) = how(&change.action) {
+        out.line(&format!("    by {how}"));
+    }
+    let widest = change.attributes.iter().map(|a| a.name.chars().count());
+    let column = widest.max().unwrap_or(0).min(32);
+    for attribute in &change.attributes {
+        attribute_lines(attribute, column, out);
+    }
+    named_set("grant", &change.grant, GAIN, out);
+    named_set("revoke", &change.revoke, LOSS, out);
+    if change.suspended_before != change.suspended_after {
+        out.line(&format!(
+            "    suspended: {} → {}",
+            reasons(&change.suspended_before),
+            reasons(&change.suspended_after)
+        ));
+    }
+}
+
+/// One attribute on one line; on two if it does not fit. Values are never cut to the width.
+fn attribute_lines(attribute: &AttributeChange, column: usize, out: &mut Page) {
+    let name = safe::text(&attribute.name);
+    let tag = if attribute.identifier && attribute.before.is_some() && attribute.after.is_some() {
+        "  (rename)"
+    } else {
+        ""
+    };
+    let show = |value: &Option<_>| value.as_ref().map_or("(none)".to_owned(), safe::value);
+    let after = show(&attribute.after);
+    let lead = format!("    {name:<column$}  ");
+    if attribute.before == attribute.after {
+        out.line(&format!("{lead}{after}"));
+        return;
+    }
+    let before = show(&attribute.before);
+    if attribute.before.is_none() {
+        let after = out.look.paint(GAIN, &after);
+        out.line(&format!("{lead}{after}"));
+        return;
+    }
+    let length = |text: &str| text.chars().count();
+    let whole = length(&lead) + length(&before) + 3 + length(&after) + length(tag);
+    let gap = if whole <= out.look.width {
+        " ".to_owned()
+    } else {
+        format!("\n{:indent$}", "", indent = length(&lead))
+    };
+    let before = out.look.paint(LOSS, &before);
+    let after = out.look.paint(GAIN, &after);
+    out.line(&format!("{lead}{before}{gap}→ {after}{tag}"));
+}
+
+fn named_set(verb: &str, names: &BTreeSet<String>, style: Style, out: &mut Page) {
+    for name in names {
+        let name = out.look.paint(style, &safe::quoted(name));
+        out.line(&format!("    {verb:<6} {name}"));
+    }
+}
+
+fn reasons(set: &Suspensions) -> String {
+    if set.is_empty() {
+        return "no".to_owned();
+    }
+    set.iter()
+        .map(|r| r.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// How the account is made unusable or usable, where that applies.
+fn how(action: &Action) -> Option<String> {
+    match action {
+        Action::Suspend(how) | Action::Reactivate(how) => {
+            let names: Vec<&str> = how.iter().map(|how| how.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(" and "))
+        }
+        Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => None,
+    }
+}
+
+fn mark(action: &Action) -> (char, Style) {
+    match action {
+        Action::Suspend(_) => ('-', LOSS),
+        Action::Delete => ('x', LOSS),
+        Action::Link => ('=', CHANGE),
+        Action::Update => ('~', CHANGE),
+        Action::Create => ('+', GAIN),
+        Action::Entitle => ('*', CHANGE),
+        Action::Reactivate(_) => ('^', GAIN),
+    }
+}
+
+fn title(action: &Action) -> &'static str {
+    match action {
+        Action::Suspend(_) => "Suspend",
+        Action::Delete => "Delete",
+        Action::Link => "Link",
+        Action::Update => "Update",
+        Action::Create => "Create",
+        Action::Entitle => "Entitle",
+        Action::Reactivate(_) => "Reactivate",
+    }
+}

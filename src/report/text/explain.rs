@@ -1,0 +1,179 @@
+//! Everything about one person and one target: what is known, what is decided, and why nothing happened.
+
+use crate::model::{Effect, Identity, Plan, Shadow, SourceValue};
+use crate::reconcile::mapping::{Projected, Projection, Scope};
+use crate::report::paint::{ALERT, FAINT, GAIN, LOSS, Look};
+use crate::report::{Review, safe};
+
+use super::{Page, change, tail};
+
+/// What there is to say about one person in one target.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// The target.
+    pub target: &'a str,
+    /// The person as the directory describes them; `None` if it does not.
+    pub identity: Option<&'a Identity>,
+    /// The scope, clause by clause.
+    pub scope: Option<&'a Scope>,
+    /// What the mapping makes of them.
+    pub projection: Option<&'a Projection>,
+    /// What was last confirmed.
+    pub shadow: Option<&'a Shadow>,
+    /// The plan, cut down to this person.
+    pub plan: &'a Plan,
+}
+
+/// The explanation as text.
+#[must_use]
+pub fn explain(all: &Explanation<'_>, look: Look) -> String {
+    let mut out = Page::new(look);
+    let label = all
+        .identity
+        .map(|identity| identity.label().to_owned())
+        .or_else(|| all.shadow.map(|shadow| shadow.label.clone()))
+        .unwrap_or_else(|| "unknown".to_owned());
+    out.heading(&format!(
+        "{} in {}",
+        safe::text(&label),
+        safe::text(all.target)
+    ));
+    match all.identity {
+        Some(identity) => person(identity, &mut out),
+        None => out.prose(2, ALERT, "not in the directory data"),
+    }
+    if let Some(scope) = all.scope {
+        clauses(scope, &mut out);
+    }
+    if let Some(projection) = all.projection {
+        projected(projection, &mut out);
+    }
+    match all.shadow {
+        Some(shadow) => confirmed(shadow, &mut out),
+        None => {
+            out.heading("Account");
+            out.prose(2, FAINT, "none that we know of");
+        }
+    }
+    change::changes(&all.plan.changes, &mut out);
+    tail::held(&all.plan.held, &mut out);
+    tail::notices(&all.plan.notices, &mut out);
+    tail::review(all.target, &Review::default(), &mut out);
+    if all.plan.changes.is_empty() && all.plan.held.is_empty() {
+        out.heading("Nothing to do");
+        out.prose(2, FAINT, why_nothing(all));
+    }
+    out.text
+}
+
+fn why_nothing(all: &Explanation<'_>) -> &'static str {
+    match (all.scope, all.shadow) {
+        (Some(scope), None) if !scope.inside => "out of scope, and there is no account",
+        (Some(_) | None, Some(shadow)) if !shadow.suspended.is_empty() => {
+            "the account is suspended, and the reasons still hold"
+        }
+        (Some(_) | None, Some(_)) => "the account is as it should be",
+        (Some(_) | None, None) => "there is nobody to make an account for",
+    }
+}
+
+fn person(identity: &Identity, out: &mut Page) {
+    out.field("entry", &safe::text(&identity.dn));
+    out.field("anchor", &safe::text(identity.anchor.as_str()));
+    let state = &identity.state;
+    if state.disabled {
+        out.field("state", "disabled in the directory");
+    }
+    if let Some(expires) = state.expires {
+        out.field("expires", &expires.to_string());
+    }
+    if let Some(starts) = state.starts {
+        out.field("starts", &starts.to_string());
+    }
+    for group in &identity.groups {
+        out.field("group", &safe::text(&group.name));
+    }
+    out.heading("Directory attributes");
+    for (name, values) in identity.attributes.iter() {
+        for value in values {
+            let value = match value {
+                SourceValue::Text(text) => safe::quoted(text),
+                SourceValue::Bytes(bytes) => format!("({} bytes)", bytes.len()),
+            };
+            out.line(&format!("  {:<24}  {value}", safe::text(name)));
+        }
+    }
+}
+
+fn clauses(scope: &Scope, out: &mut Page) {
+    let verdict = if scope.inside { "inside" } else { "outside" };
+    out.heading(&format!("Scope: {verdict}"));
+    for clause in &scope.clauses {
+        let (mark, style) = if clause.holds {
+            ("yes", GAIN)
+        } else {
+            ("no ", LOSS)
+        };
+        let mark = out.look.paint(style, mark);
+        out.line(&format!("  {mark}  {}", safe::text(&clause.text)));
+    }
+    if let Some(error) = &scope.error {
+        out.prose(
+            2,
+            ALERT,
+            &format!("cannot be decided: {}", safe::text(error)),
+        );
+    }
+}
+
+fn projected(projection: &Projection, out: &mut Page) {
+    out.heading("Mapping");
+    for (name, made) in &projection.attributes {
+        let made = match made {
+            Projected::Value(value, others) if others.is_empty() => safe::value(value),
+            Projected::Value(value, others) => {
+                let others: Vec<String> = others.iter().map(safe::value).collect();
+                format!("{}, if taken {}", safe::value(value), others.join(", "))
+            }
+            Projected::Clear => "(cleared)".to_owned(),
+            Projected::Omit => "(left as it is)".to_owned(),
+            Projected::Reference(dn) => format!("(the account of {})", safe::quoted(dn)),
+            Projected::Hold(why) => format!("HELD: {}", safe::text(why)),
+        };
+        out.line(&format!("  {:<24}  {made}", safe::text(name)));
+    }
+    match &projection.entitlements {
+        Ok(names) => {
+            for name in names {
+                out.line(&format!("  {:<24}  {}", "entitlement", safe::quoted(name)));
+            }
+        }
+        Err(why) => out.prose(2, ALERT, &format!("entitlements: {}", safe::text(why))),
+    }
+}
+
+fn confirmed(shadow: &Shadow, out: &mut Page) {
+    out.heading("Account as last confirmed");
+    let id = shadow
+        .account
+        .as_ref()
+        .map_or("(not linked)".to_owned(), |id| safe::quoted(&id.0));
+    out.field("account", &id);
+    for reason in &shadow.suspended {
+        out.field("suspended", reason.as_str());
+    }
+    for (name, value) in &shadow.attributes {
+        out.line(&format!(
+            "  {:<24}  {}",
+            safe::text(name),
+            safe::value(value)
+        ));
+    }
+    for name in &shadow.entitlements {
+        out.line(&format!("  {:<24}  {}", "entitlement", safe::quoted(name)));
+    }
+    for Effect { at, what, result } in &shadow.effects {
+        let line = format!("{at}  {}: {}", safe::text(what), safe::text(result));
+        out.prose(2, FAINT, &line);
+    }
+}
