@@ -1,1 +1,78 @@
-//! One file per command.
+//! The commands: from arguments to a report and an exit code.
+//!
+//! One file per command, each short: it calls `engine`, shows what came back, and returns an [`Outcome`].
+//! Nothing is decided here, and nothing is printed except through [`out`].
+
+mod args;
+mod completions;
+mod logs;
+mod out;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::model::Outcome;
+
+use args::{Cli, Command};
+use out::Out;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    // A usage error ends the process here, with exit code 2 and clap's own message.
+    let cli = Cli::parse();
+    logs::start(&cli.global);
+    let mut out = Out::new(&cli.global);
+    match dispatch(&cli, &mut out) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        // Whoever read us had enough (`provost plan | head`): that is no failure.
+        Err(Stop::PipeClosed) => ExitCode::SUCCESS,
+        Err(Stop::Said(outcome, message)) => {
+            out::complain(&message);
+            ExitCode::from(outcome.exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
+    match &cli.command {
+        Command::Completions(args) => completions::run(args, out),
+        Command::Check(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Sync(_)
+        | Command::Release(_)
+        | Command::Explain(_)
+        | Command::Status
+        | Command::State(_)
+        | Command::Demo(_) => Err(Stop::failed("this command is not there yet")),
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+enum Stop {
+    /// Standard output was closed by its reader.
+    PipeClosed,
+    /// This is said on standard error, and the process ends with this outcome.
+    Said(Outcome, String),
+}
+
+impl Stop {
+    /// The command failed.
+    fn failed(message: impl std::fmt::Display) -> Self {
+        Self::Said(Outcome::Failed, format!("provost: {message}"))
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::PipeClosed
+        } else {
+            Self::failed(error)
+        }
+    }
+}

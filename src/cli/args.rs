@@ -1,0 +1,217 @@
+//! The command line as people type it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps application accounts in step with a directory.
+#[derive(Debug, Parser)]
+#[command(name = "provost", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 10 changes planned, 11 partly failed, \
+    12 quarantined, 13 held, 14 source incomplete, 75 locked, 78 configuration. See provost(8)."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Global {
+    /// The configuration file.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        env = "PROVOST_CONFIG",
+        default_value = "/etc/provost/provost.toml"
+    )]
+    pub(super) config: PathBuf,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log: LogFormat,
+    /// More log lines; twice for debugging.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
+    /// Only errors in the log, and no progress.
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    pub(super) color: Colour,
+    /// Write the report as versioned JSON.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people and journald.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration and the mappings with their tests.
+    Check(Check),
+    /// Show what would be done. Changes nothing anywhere.
+    Plan(Targets),
+    /// Make the changes of a plan after it was confirmed.
+    Apply(Apply),
+    /// One full cycle without questions: read, plan, apply what the limits allow.
+    Sync(Targets),
+    /// Allow one staged plan, or one shrunken directory read, and no other.
+    Release(Release),
+    /// Tell everything about one person, and why something is or is not done.
+    Explain(Explain),
+    /// Show where every target stands.
+    Status,
+    /// Look at and look after what is remembered.
+    State(State),
+    /// Build a company of 300 people and see joiner, mover, leaver and rehire for real.
+    Demo(Demo),
+    /// Write the completion script for a shell.
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Also connect to every source and target, reading only.
+    #[arg(long)]
+    pub(super) online: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Targets {
+    /// The targets; all of them if none is named.
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// Compare with the accounts as the applications list them now, not as last confirmed.
+    #[arg(long)]
+    pub(super) live: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    /// The target.
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+    /// Apply only if the plan still has this digest (at least 12 characters of it).
+    #[arg(long, value_name = "DIGEST", conflicts_with = "yes")]
+    pub(super) plan: Option<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Compare with the accounts as the applications list them now, not as last confirmed.
+    #[arg(long)]
+    pub(super) live: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true)]
+pub(super) struct Release {
+    /// The target whose staged plan is allowed.
+    #[arg(value_name = "TARGET", requires = "plan")]
+    pub(super) target: Option<String>,
+    /// The digest of the staged plan (at least 12 characters of it).
+    #[arg(long, value_name = "DIGEST", requires = "target")]
+    pub(super) plan: Option<String>,
+    /// The source whose smaller number of people is right.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "plan"])]
+    pub(super) source: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The person: anchor, DN, mail address, login or display name.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// Only this target.
+    #[arg(long, value_name = "TARGET")]
+    pub(super) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct State {
+    #[command(subcommand)]
+    pub(super) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StateCommand {
+    /// List the accounts of a target as last confirmed.
+    Show {
+        /// The target.
+        target: String,
+    },
+    /// Compare the index with the journal.
+    Verify,
+    /// Build the index again from the journal.
+    Rebuild,
+    /// Forget one account, so that it may be created or matched again. The account itself is not touched.
+    Forget {
+        /// The target.
+        target: String,
+        /// The person's anchor.
+        anchor: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where to build it.
+    #[arg(value_name = "DIR", default_value = "provost-demo")]
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn release_needs_a_digest_or_a_source() {
+        for (line, good) in [
+            ("provost release crm --plan 0123456789ab", true),
+            ("provost release --source corp", true),
+            ("provost release crm", false),
+            ("provost release", false),
+            (
+                "provost release crm --plan 0123456789ab --source corp",
+                false,
+            ),
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert_eq!(parsed.is_ok(), good, "{line}");
+        }
+    }
+}
