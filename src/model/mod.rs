@@ -7,6 +7,7 @@
 mod account;
 mod anchor;
 mod capability;
+mod dn;
 mod identity;
 mod outcome;
 mod plan;
@@ -19,6 +20,7 @@ mod value;
 pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
 pub use capability::{Capabilities, How};
+pub use dn::{Dn, dn_key, normalise as normalise_dn};
 pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
 pub use outcome::Outcome;
 pub use plan::{

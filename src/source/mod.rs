@@ -4,6 +4,7 @@
 //! What the read proved comes back as a [`ReadReport`].
 //! Nothing here decides anything, and nothing here writes to a directory. `ldap3` is named only in this module.
 
+mod ber;
 pub mod settings;
 
 use std::collections::BTreeSet;
