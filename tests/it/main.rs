@@ -1,1 +1,10 @@
 //! The one integration-test binary. Each module is an area; support code is in `support`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failing test says why by panicking"
+)]
+
+mod servers;
+mod support;

@@ -1,0 +1,25 @@
+//! Real servers for the tests: OpenLDAP, Samba as Active Directory, and SCIM servers that nobody here wrote.
+//!
+//! Each value is one running server with files and ports of its own; dropping it ends the server, and so does the end
+//! of the test process, whatever ended it (`tests/support/leash.py`).
+//! The scripts in `tests/support/` do the work; what they need, `tests/support/install` installs.
+//! A server that cannot be started fails the test: nothing here skips.
+#![allow(
+    dead_code,
+    reason = "support for tests of several areas; not each function has a user at all times"
+)]
+
+pub mod openldap;
+pub mod ports;
+pub mod process;
+pub mod samba;
+pub mod scim_servers;
+pub mod tls;
+
+pub use openldap::{OpenLdap, OpenLdapOptions};
+pub use samba::{SambaAd, SambaOptions};
+pub use scim_servers::{ScimKind, ScimServer};
+pub use tls::Cert;
+
+/// The password of every made-up account, of the bind accounts and of the administrators.
+pub const PASSWORD: &str = "Test-Passw0rd!";

@@ -1,0 +1,225 @@
+//! SCIM 2.0 servers that nobody here wrote, and a plain look at what they hold.
+//!
+//! The look uses no code of the program under test: HTTP/1.1 over a socket, one request per connection.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{
+    ports,
+    process::{Server, script, state_dir},
+};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScimKind {
+    /// scim2-server (Python): strict, nearly complete; refuses unknown attributes.
+    Scim2Server,
+    /// The same without PATCH, Bulk, ETag and sort.
+    Scim2PutOnly,
+    /// The same with RFC 9865 cursors, and pages of at most 250.
+    Scim2Cursor,
+    /// SCIMMY (Node): answers with what it stored from every call.
+    Scimmy,
+    /// better-auth (bun, SQLite): `eq` filters only, pages of at most 100, at most 100 members a request.
+    BetterAuth,
+}
+
+impl ScimKind {
+    /// All of them, for a test that goes through them.
+    pub const ALL: [Self; 5] = [
+        Self::Scim2Server,
+        Self::Scim2PutOnly,
+        Self::Scim2Cursor,
+        Self::Scimmy,
+        Self::BetterAuth,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Scim2Server => "scim2-server",
+            Self::Scim2PutOnly => "scim2-server-putonly",
+            Self::Scim2Cursor => "scim2-server-cursor",
+            Self::Scimmy => "scimmy",
+            Self::BetterAuth => "better-auth",
+        }
+    }
+
+    const fn base_path(self) -> &'static str {
+        match self {
+            Self::Scim2Server | Self::Scim2PutOnly | Self::Scim2Cursor => "/v2",
+            Self::Scimmy => "/scim/v2",
+            Self::BetterAuth => "/api/auth/scim/v2",
+        }
+    }
+}
+
+/// A running server, empty at first.
+#[derive(Debug)]
+pub struct ScimServer {
+    server: Server,
+    port: u16,
+    base_path: &'static str,
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// For `Authorization: Bearer`.
+    pub token: String,
+}
+
+impl ScimServer {
+    /// Starts one.
+    pub fn start(kind: ScimKind) -> Self {
+        let mut failed = String::new();
+        for _ in 0..3 {
+            match Self::try_start(kind) {
+                Ok(up) => return up,
+                Err(log) => failed = log, // most likely somebody took the port; another one then
+            }
+        }
+        panic!("{} does not start:\n{failed}", kind.word())
+    }
+
+    fn try_start(kind: ScimKind) -> Result<Self, String> {
+        let dir = state_dir("scim");
+        let (port, token, base_path) = (ports::free(), "test-token".to_owned(), kind.base_path());
+        let mut serve = script("scim/serve", dir.path());
+        serve
+            .arg(kind.word())
+            .env("PORT", port.to_string())
+            .env("TOKEN", &token);
+        let base_url = format!("http://127.0.0.1:{port}{base_path}");
+        let mut up = Self {
+            server: Server::start(&serve, dir, &[]),
+            port,
+            base_path,
+            base_url,
+            token,
+        };
+        let (token, users) = (up.token.clone(), format!("{base_path}/Users?count=1"));
+        up.server.wait_until(Duration::from_secs(60), || {
+            http(port, &token, "GET", &users, None).is_ok_and(|r| r.0 == 200)
+        })?;
+        Ok(up)
+    }
+
+    /// Every user it holds, as it shows them.
+    pub fn users(&self) -> Vec<Value> {
+        self.list("Users")
+    }
+
+    /// Every group it holds, with members.
+    pub fn groups(&self) -> Vec<Value> {
+        self.list("Groups")
+    }
+
+    fn list(&self, kind: &str) -> Vec<Value> {
+        let mut found: BTreeMap<String, Value> = BTreeMap::new();
+        loop {
+            let before = found.len();
+            let (status, page) = self.request(
+                "GET",
+                &format!("/{kind}?startIndex={}&count=100", before + 1),
+                None,
+            );
+            assert_eq!(status, 200, "GET /{kind}: {page}");
+            for resource in page["Resources"].as_array().into_iter().flatten() {
+                let id = resource["id"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("no id: {resource}"));
+                found.insert(id.to_owned(), resource.clone());
+            }
+            if found.len() == before {
+                let total = page["totalResults"]
+                    .as_u64()
+                    .and_then(|t| usize::try_from(t).ok());
+                assert_eq!(
+                    total,
+                    Some(before),
+                    "the server lists fewer {kind} than it says it has"
+                );
+                return found.into_values().collect();
+            }
+        }
+    }
+
+    /// One request, the path below the base URL (`/Users`); gives the status and the body (null if there is none).
+    pub fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        http(
+            self.port,
+            &self.token,
+            method,
+            &format!("{}{path}", self.base_path),
+            body,
+        )
+        .unwrap_or_else(|e| panic!("{method} {path}: {e}\n{}", self.server.log_text()))
+    }
+
+    /// The process itself: to kill, freeze and revive it. What it holds in memory is gone after a kill.
+    pub const fn process(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+/// One request on a connection of its own.
+fn http(
+    port: u16,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(u16, Value), std::io::Error> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nAccept: application/scim+json\r\n\
+         Content-Type: application/scim+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let broken = |what: &str| {
+        std::io::Error::other(format!("{what} in {:?}", String::from_utf8_lossy(&answer)))
+    };
+    let end = answer
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .ok_or_else(|| broken("no end of the headers"))?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .ok_or_else(|| broken("no status"))?;
+    let mut content = answer[end + 4..].to_vec();
+    if head.contains("transfer-encoding: chunked") {
+        content = unchunked(&content).ok_or_else(|| broken("bad chunks"))?;
+    }
+    if content.is_empty() {
+        return Ok((status, Value::Null));
+    }
+    let value = serde_json::from_slice(&content).map_err(|e| broken(&e.to_string()))?;
+    Ok((status, value))
+}
+
+/// RFC 9112 §7.1, without extensions and trailers.
+fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|w| w == b"\r\n")?;
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&rest[..line]).ok()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(whole);
+        }
+        whole.extend_from_slice(rest.get(line + 2..line + 2 + size)?);
+        rest = rest.get(line + 2 + size + 2..)?;
+    }
+}
