@@ -8,3 +8,4 @@
 
 mod servers;
 mod support;
+mod tidy;

@@ -6,6 +6,7 @@
 //! A server that cannot be started fails the test: nothing here skips.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "support for tests of several areas; not each function has a user at all times"
 )]
 
