@@ -1,0 +1,259 @@
+//! Every key that a configuration file may have, table by table. What is not listed here is refused.
+//!
+//! The manual page must describe each of them; a test compares.
+
+/// The keys of one table.
+#[derive(Debug)]
+pub struct Keys {
+    /// The table as messages name it.
+    pub table: &'static str,
+    /// Its keys.
+    pub keys: &'static [&'static str],
+}
+
+/// The file itself.
+pub const ROOT: Keys = Keys {
+    table: "the file's top level",
+    keys: &["version", "state-dir", "source", "target"],
+};
+
+/// A source before its type is known.
+pub const SOURCE: Keys = Keys {
+    table: "[[source]]",
+    keys: &["name", "type"],
+};
+
+/// A source that is a directory server.
+pub const SOURCE_LDAP: Keys = Keys {
+    table: "[[source]] of type \"active-directory\" or \"ldap\"",
+    keys: &[
+        "name",
+        "type",
+        "urls",
+        "danger-plain-text",
+        "ca-file",
+        "bind-name",
+        "bind-password",
+        "bases",
+        "filter",
+        "anchor",
+        "page-size",
+        "connect-timeout",
+        "read-timeout",
+        "message-limit",
+        "groups",
+        "ignore-referrals",
+        "sentinels",
+        "allow-empty",
+        "binary-attributes",
+        "start-attribute",
+        "end-attribute",
+        "limits",
+    ],
+};
+
+/// A source that is a file.
+pub const SOURCE_LDIF: Keys = Keys {
+    table: "[[source]] of type \"ldif\"",
+    keys: &[
+        "name",
+        "type",
+        "path",
+        "flavour",
+        "bases",
+        "filter",
+        "anchor",
+        "groups",
+        "sentinels",
+        "allow-empty",
+        "binary-attributes",
+        "start-attribute",
+        "end-attribute",
+        "limits",
+    ],
+};
+
+/// How an anchor is found, in its long form.
+pub const ANCHOR: Keys = Keys {
+    table: "anchor",
+    keys: &["attribute"],
+};
+
+/// The groups of a source.
+pub const GROUPS: Keys = Keys {
+    table: "[source.groups]",
+    keys: &["bases", "filter", "method", "nested"],
+};
+
+/// The limits of a source.
+pub const SOURCE_LIMITS: Keys = Keys {
+    table: "[source.limits]",
+    keys: &["shrink"],
+};
+
+/// One limit.
+pub const LIMIT: Keys = Keys {
+    table: "a limit",
+    keys: &["count", "percent"],
+};
+
+/// A target before its type is known.
+pub const TARGET: Keys = Keys {
+    table: "[[target]]",
+    keys: &["name", "type"],
+};
+
+/// A SCIM target.
+pub const TARGET_SCIM: Keys = Keys {
+    table: "[[target]] of type \"scim\"",
+    keys: &[
+        "name",
+        "type",
+        "source",
+        "mapping",
+        "policy",
+        "suspend-with",
+        "delete",
+        "suspend-out-of-scope",
+        "review-first-run",
+        "max-staleness-open",
+        "confirm-absence-reads",
+        "on-drift",
+        "reactivate",
+        "protected-accounts",
+        "protected-people",
+        "limits",
+        "url",
+        "danger-plain-text",
+        "auth",
+        "ca-file",
+        "proxy",
+        "connect-timeout",
+        "request-timeout",
+        "body-limit",
+        "requests-per-second",
+        "parallelism",
+        "page-size",
+        "members-per-request",
+        "create-groups",
+        "patch",
+    ],
+};
+
+/// A practice target.
+pub const TARGET_SANDBOX: Keys = Keys {
+    table: "[[target]] of type \"sandbox\"",
+    keys: &[
+        "name",
+        "type",
+        "source",
+        "mapping",
+        "policy",
+        "suspend-with",
+        "delete",
+        "suspend-out-of-scope",
+        "review-first-run",
+        "max-staleness-open",
+        "confirm-absence-reads",
+        "on-drift",
+        "reactivate",
+        "protected-accounts",
+        "protected-people",
+        "limits",
+        "path",
+        "capabilities",
+        "unique",
+        "required",
+        "faults",
+    ],
+};
+
+/// When accounts are deleted.
+pub const DELETE: Keys = Keys {
+    table: "delete",
+    keys: &["after"],
+};
+
+/// The limits of a target.
+pub const TARGET_LIMITS: Keys = Keys {
+    table: "[target.limits]",
+    keys: &[
+        "suspend",
+        "suspend-per-day",
+        "delete",
+        "rename",
+        "revoke",
+        "create",
+        "update",
+        "reactivate",
+    ],
+};
+
+/// What a practice target can do.
+pub const CAPABILITIES: Keys = Keys {
+    table: "[target.capabilities]",
+    keys: &[
+        "deactivate",
+        "block-login",
+        "delete",
+        "list-inactive",
+        "entitlements",
+    ],
+};
+
+/// Authentication before its type is known.
+pub const AUTH: Keys = Keys {
+    table: "[target.auth]",
+    keys: &["type"],
+};
+
+/// Bearer authentication.
+pub const AUTH_BEARER: Keys = Keys {
+    table: "[target.auth] of type \"bearer\"",
+    keys: &["type", "token"],
+};
+
+/// Basic authentication.
+pub const AUTH_BASIC: Keys = Keys {
+    table: "[target.auth] of type \"basic\"",
+    keys: &["type", "user", "password"],
+};
+
+/// Authentication by a header of the application's own.
+pub const AUTH_HEADER: Keys = Keys {
+    table: "[target.auth] of type \"header\"",
+    keys: &["type", "name", "value"],
+};
+
+/// OAuth 2.0 client credentials.
+pub const AUTH_CLIENT: Keys = Keys {
+    table: "[target.auth] of type \"client-credentials\"",
+    keys: &[
+        "type",
+        "token-url",
+        "client-id",
+        "client-secret",
+        "scope",
+        "in-body",
+    ],
+};
+
+/// Every table.
+pub const ALL: [&Keys; 16] = [
+    &ROOT,
+    &SOURCE_LDAP,
+    &SOURCE_LDIF,
+    &ANCHOR,
+    &GROUPS,
+    &SOURCE_LIMITS,
+    &LIMIT,
+    &TARGET_SCIM,
+    &TARGET_SANDBOX,
+    &DELETE,
+    &TARGET_LIMITS,
+    &CAPABILITIES,
+    &AUTH_BEARER,
+    &AUTH_BASIC,
+    &AUTH_HEADER,
+    &AUTH_CLIENT,
+];

@@ -1,0 +1,210 @@
+//! Reads configuration, mapping and certificate files and secrets, and hands their content to the pure half.
+//!
+//! The only reader of the environment and of these files. Files that others could have written are refused,
+//! and so are secret files that others could have read.
+
+mod files;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::diagnostic::{Problems, Severity};
+use super::mapping::Mapping;
+use super::raw::{self, Findings};
+use super::secret::{self, Reference};
+use super::valid::{self, Config, Outside, Secrets};
+use crate::model::Problem;
+
+/// The largest configuration, mapping or certificate file that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
+/// The largest secret, in bytes.
+const LARGEST_SECRET: u64 = 64 << 10;
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What an administrator should know about it.
+    pub warnings: Problems,
+    /// Every file it was made from, the main one first.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads a configuration file and everything it refers to.
+///
+/// # Errors
+/// All problems of all files. `Display` shows each with its line.
+pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
+    let shown = path.display().to_string();
+    let alone = |why: String| Problems::single(&shown, Problem::new(None, "", why));
+    let text = files::read_trusted(path, LARGEST, secrets).map_err(alone)?;
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let shell = Shell {
+        folder,
+        secrets,
+        mappings: RefCell::default(),
+    };
+    let findings = Findings::default();
+    let table = raw::parse(&text, &findings);
+    let config = table.and_then(|table| valid::read(&table, &findings, &shell));
+    let (errors, warnings, hidden) = findings.finish();
+    let mut problems = Problems::new(Severity::Error);
+    problems.add(&shown, &text, errors, &hidden);
+    let mut advice = Problems::new(Severity::Warning);
+    advice.add(&shown, &text, warnings, &hidden);
+    let mut hash = Sha256::new();
+    feed(&mut hash, &text);
+    let mut files = vec![path.to_owned()];
+    for (file, read) in shell.mappings.into_inner() {
+        feed(&mut hash, &read.text);
+        problems.add(&file.display().to_string(), &read.text, read.problems, &[]);
+        files.push(file);
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded {
+            config: Config {
+                digest: hash
+                    .finalize()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
+                ..config
+            },
+            warnings: advice,
+            files,
+        }),
+        Some(_) => Err(problems),
+        None if problems.is_empty() => {
+            // Nothing is refused without a reason; if one was lost, this is a fault of the program.
+            Err(alone(
+                "the configuration was refused without a reason; please report this".to_owned(),
+            ))
+        }
+        None => Err(problems),
+    }
+}
+
+/// Adds a text to a digest so that texts cannot run into one another.
+fn feed(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text.as_bytes());
+}
+
+/// Writes files (names relative to `folder`, such as `mappings/crm.toml`) readable by their owner only, and loads the first.
+///
+/// Existing files are kept as they are: they may have been edited since.
+///
+/// # Errors
+/// When a file cannot be written, or the configuration has problems.
+pub fn load_embedded(folder: &Path, files: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    for (name, content) in files {
+        let path = folder.join(name);
+        files::write_private(&path, content).map_err(|why| {
+            let shown = path.display().to_string();
+            Problems::single(&shown, Problem::new(None, "", why))
+        })?;
+    }
+    let main = files.first().map_or("provost.toml", |(name, _)| name);
+    load(&folder.join(main), Secrets::Load)
+}
+
+/// A mapping file that was read.
+struct ReadMapping {
+    text: String,
+    problems: Vec<Problem>,
+    mapping: Option<Arc<Mapping>>,
+}
+
+/// The outside as the files of one configuration see it.
+struct Shell {
+    folder: PathBuf,
+    secrets: Secrets,
+    mappings: RefCell<BTreeMap<PathBuf, ReadMapping>>,
+}
+
+impl Outside for Shell {
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn secrets(&self) -> Secrets {
+        self.secrets
+    }
+
+    fn secret(&self, reference: &Reference) -> Result<SecretString, String> {
+        let text = match reference {
+            Reference::Credential(name) => {
+                let folder = environment("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+                    "there are no credentials: CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential=".to_owned()
+                })?;
+                // Systemd guards its credentials with access lists, which show as group permissions.
+                files::read_secret(
+                    &Path::new(&*folder).join(name),
+                    LARGEST_SECRET,
+                    files::Guard::Systemd,
+                )?
+            }
+            Reference::File(path) => files::read_secret(path, LARGEST_SECRET, files::Guard::Mode)?,
+            Reference::Environment(name) => {
+                environment(name).ok_or("the environment variable is not set, or is not UTF-8")?
+            }
+        };
+        let secret = secret::trimmed(&text).map_err(str::to_owned)?;
+        Ok(SecretString::from(secret))
+    }
+
+    fn certificates(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let text = files::read_trusted(path, LARGEST, self.secrets)?;
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            certificate
+                .map_err(|why| format!("{}: not a PEM certificate: {why}", path.display()))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(format!(
+                "{}: there is no PEM certificate in it",
+                path.display()
+            ));
+        }
+        Ok(text.into_bytes())
+    }
+
+    fn mapping(&self, path: &Path) -> Result<Option<Arc<Mapping>>, String> {
+        if let Some(read) = self.mappings.borrow().get(path) {
+            return Ok(read.mapping.clone());
+        }
+        let text = files::read_trusted(path, LARGEST, self.secrets)?;
+        let (mapping, problems) = match Mapping::compile(&text) {
+            Ok(mapping) => {
+                let problems = mapping.run_tests();
+                (problems.is_empty().then(|| Arc::new(mapping)), problems)
+            }
+            Err(problems) => (None, problems),
+        };
+        let read = ReadMapping {
+            text,
+            problems,
+            mapping: mapping.clone(),
+        };
+        self.mappings.borrow_mut().insert(path.to_owned(), read);
+        Ok(mapping)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one reader of the environment"
+)]
+fn environment(name: &str) -> Option<Zeroizing<String>> {
+    std::env::var(name).ok().map(Zeroizing::new)
+}
