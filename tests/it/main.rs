@@ -6,6 +6,7 @@
     reason = "a failing test says why by panicking"
 )]
 
+mod config;
 mod servers;
 mod support;
 mod tidy;
