@@ -5,6 +5,7 @@
 
 mod args;
 mod completions;
+mod demo;
 mod logs;
 mod out;
 

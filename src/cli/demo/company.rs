@@ -42,16 +42,56 @@ impl Person {
 
 /// Departments with a name for their group and the titles of their people, head first.
 pub(super) const DEPARTMENTS: [(&str, &str, [&str; 3]); 10] = [
-    ("Board", "board", ["Chief Executive", "Executive", "Assistant"]),
-    ("Engineering", "engineering", ["Head of Engineering", "Engineer", "Senior Engineer"]),
-    ("Sales", "sales", ["Head of Sales", "Sales Representative", "Account Executive"]),
-    ("Support", "support", ["Head of Support", "Support Engineer", "Support Analyst"]),
-    ("Operations", "operations", ["Head of Operations", "Operator", "Planner"]),
-    ("Marketing", "marketing", ["Head of Marketing", "Designer", "Editor"]),
-    ("Finance", "finance", ["Head of Finance", "Accountant", "Controller"]),
-    ("People", "people", ["Head of People", "Recruiter", "People Partner"]),
-    ("Legal", "legal", ["General Counsel", "Counsel", "Paralegal"]),
-    ("Research", "research", ["Head of Research", "Researcher", "Data Scientist"]),
+    (
+        "Board",
+        "board",
+        ["Chief Executive", "Executive", "Assistant"],
+    ),
+    (
+        "Engineering",
+        "engineering",
+        ["Head of Engineering", "Engineer", "Senior Engineer"],
+    ),
+    (
+        "Sales",
+        "sales",
+        ["Head of Sales", "Sales Representative", "Account Executive"],
+    ),
+    (
+        "Support",
+        "support",
+        ["Head of Support", "Support Engineer", "Support Analyst"],
+    ),
+    (
+        "Operations",
+        "operations",
+        ["Head of Operations", "Operator", "Planner"],
+    ),
+    (
+        "Marketing",
+        "marketing",
+        ["Head of Marketing", "Designer", "Editor"],
+    ),
+    (
+        "Finance",
+        "finance",
+        ["Head of Finance", "Accountant", "Controller"],
+    ),
+    (
+        "People",
+        "people",
+        ["Head of People", "Recruiter", "People Partner"],
+    ),
+    (
+        "Legal",
+        "legal",
+        ["General Counsel", "Counsel", "Paralegal"],
+    ),
+    (
+        "Research",
+        "research",
+        ["Head of Research", "Researcher", "Data Scientist"],
+    ),
 ];
 
 const GIVEN: [&str; 30] = [
@@ -61,10 +101,37 @@ const GIVEN: [&str; 30] = [
 ];
 
 const FAMILY: [&str; 31] = [
-    "Berg", "Müller", "Nowak", "García", "Smith", "O'Brien", "Jensen", "Rossi", "Yılmaz",
-    "Dvořák", "Łęcki", "van der Berg", "Silva", "Novák", "Lindqvist", "Dupont", "Haddad",
-    "Kowalska", "Schmidt", "de la Cruz", "Nielsen", "Özdemir", "Fischer", "Moreau", "Horváth",
-    "Bakker", "Ferrari", "Popescu", "Hansen", "Weiß", "Ivanova",
+    "Berg",
+    "Müller",
+    "Nowak",
+    "García",
+    "Smith",
+    "O'Brien",
+    "Jensen",
+    "Rossi",
+    "Yılmaz",
+    "Dvořák",
+    "Łęcki",
+    "van der Berg",
+    "Silva",
+    "Novák",
+    "Lindqvist",
+    "Dupont",
+    "Haddad",
+    "Kowalska",
+    "Schmidt",
+    "de la Cruz",
+    "Nielsen",
+    "Özdemir",
+    "Fischer",
+    "Moreau",
+    "Horváth",
+    "Bakker",
+    "Ferrari",
+    "Popescu",
+    "Hansen",
+    "Weiß",
+    "Ivanova",
 ];
 
 /// Names that break careless software, with logins chosen by hand.
@@ -99,8 +166,14 @@ fn person(number: usize) -> Person {
     let given = pick(&GIVEN, number).unwrap_or_default();
     let family = pick(&FAMILY, number * 7 + number / GIVEN.len()).unwrap_or_default();
     let head = number < departments;
-    let titles = DEPARTMENTS.get(department).map_or(["", "", ""], |one| one.2);
-    let title = titles.get(if head { 0 } else { 1 + number / departments % 2 });
+    let titles = DEPARTMENTS
+        .get(department)
+        .map_or(["", "", ""], |one| one.2);
+    let title = titles.get(if head {
+        0
+    } else {
+        1 + number / departments % 2
+    });
     let manager = match (number, head) {
         (0, _) => None,
         (_, true) => Some(0),
@@ -136,7 +209,10 @@ mod tests {
         let people = company();
         let logins: BTreeSet<_> = people.iter().map(|p| &p.login).collect();
         let anchors: BTreeSet<_> = people.iter().map(Person::anchor).collect();
-        assert_eq!((people.len(), logins.len(), anchors.len()), (SIZE, SIZE, SIZE));
+        assert_eq!(
+            (people.len(), logins.len(), anchors.len()),
+            (SIZE, SIZE, SIZE)
+        );
         assert_eq!(people, company());
     }
 

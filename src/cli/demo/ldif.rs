@@ -33,7 +33,11 @@ pub(super) fn directory(people: &[Person]) -> String {
     for (at, (_, name, _)) in DEPARTMENTS.iter().enumerate() {
         group(&mut out, name, &dn_of(&|p| p.department == at));
     }
-    group(&mut out, "managers", &dn_of(&|p| p.number < DEPARTMENTS.len()));
+    group(
+        &mut out,
+        "managers",
+        &dn_of(&|p| p.number < DEPARTMENTS.len()),
+    );
     // A group of groups: everybody belongs to it, nobody directly.
     let all: Vec<String> = DEPARTMENTS.iter().map(|one| group_dn(one.1)).collect();
     group(&mut out, "staff", &all);
@@ -53,8 +57,14 @@ fn person(out: &mut String, one: &Person, people: &[Person]) {
     attribute(out, "departmentNumber", one.department_name());
     attribute(out, "ou", one.department_name());
     attribute(out, "title", &one.title);
-    attribute(out, "telephoneNumber", &format!("+49 30 5550 {:04}", one.number));
-    let manager = one.manager.and_then(|number| people.iter().find(|p| p.number == number));
+    attribute(
+        out,
+        "telephoneNumber",
+        &format!("+49 30 5550 {:04}", one.number),
+    );
+    let manager = one
+        .manager
+        .and_then(|number| people.iter().find(|p| p.number == number));
     if let Some(manager) = manager {
         attribute(out, "manager", &dn(manager));
     }
