@@ -5,7 +5,7 @@
 
 mod args;
 mod completions;
-mod demo;
+// mod demo;
 mod logs;
 mod out;
 

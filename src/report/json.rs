@@ -39,6 +39,37 @@ pub fn document<T: Serialize>(kind: &'static str, outcome: Outcome, targets: Vec
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
+/// One target in a plan or run.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Target<'a> {
+    /// It was planned.
+    Planned(Box<TargetPlan<'a>>),
+    /// It could not be planned.
+    Failed(TargetFailure<'a>),
+}
+
+/// A target for which no plan could be made.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TargetFailure<'a> {
+    target: &'a str,
+    outcome: &'static str,
+    error: &'a str,
+}
+
+impl<'a> TargetFailure<'a> {
+    /// What went wrong with which target.
+    #[must_use]
+    pub fn new(target: &'a str, outcome: Outcome, error: &'a str) -> Self {
+        Self {
+            target,
+            outcome: outcome.as_str(),
+            error,
+        }
+    }
+}
+
 /// One target's plan, and after a run what became of it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +87,8 @@ pub struct TargetPlan<'a> {
     guard: Guard<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<ResultV1<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 impl<'a> TargetPlan<'a> {
@@ -75,6 +108,7 @@ impl<'a> TargetPlan<'a> {
             managed: plan.managed,
             guard: Guard::new(review),
             results: None,
+            error: None,
         }
     }
 
@@ -82,6 +116,13 @@ impl<'a> TargetPlan<'a> {
     #[must_use]
     pub fn with_results(mut self, results: &'a [ChangeResult]) -> Self {
         self.results = Some(results.iter().map(ResultV1::new).collect());
+        self
+    }
+
+    /// Adds why applying stopped.
+    #[must_use]
+    pub fn with_error(mut self, error: Option<&'a str>) -> Self {
+        self.error = error;
         self
     }
 }

@@ -14,7 +14,7 @@ use super::paint::{ALERT, FAINT, HEADING, Look, wrap};
 use super::{Review, safe};
 
 pub use explain::{Explanation, explain};
-pub use result::{ChangeResult, ResultState, TargetStatus, results, status};
+pub use result::{ChangeResult, ResultState, TargetStatus, failure, remarks, results, status};
 pub use tail::counts;
 
 /// The whole plan with what the guard said about it.

@@ -1,5 +1,6 @@
 //! What became of each change, and where every target stands.
 
+use anstyle::Style;
 use jiff::Timestamp;
 
 use crate::model::{Change, Outcome};
@@ -45,29 +46,29 @@ pub struct ChangeResult {
     pub detail: Option<String>,
 }
 
-/// What became of the changes of one target. Those that went well are counted, the others are listed.
+/// What became of the changes of one target. Those that went as planned are counted, the others are listed.
 #[must_use]
 pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: Look) -> String {
     let mut out = Page::new(look);
-    let count = |state| results.iter().filter(|one| one.state == state).count();
-    for one in results.iter().filter(|one| one.state != ResultState::Done) {
-        let style = match one.state {
-            ResultState::Done => GAIN,
-            ResultState::Failed => LOSS,
-            ResultState::Unconfirmed | ResultState::Skipped => CHANGE,
+    let plainly_done = |one: &&ChangeResult| one.state == ResultState::Done && one.detail.is_none();
+    for one in results.iter().filter(|one| !plainly_done(one)) {
+        let (mark, style) = match one.state {
+            ResultState::Done => ('i', CHANGE),
+            ResultState::Failed => ('!', LOSS),
+            ResultState::Unconfirmed | ResultState::Skipped => ('!', CHANGE),
         };
         let change = &one.change;
-        let kind = format!("! {} {}", one.state.as_str(), change.action.as_str());
-        let kind = out.look.paint(style, &kind);
-        out.line(&format!(
-            "{kind} ({}) {}",
-            change.reason,
-            safe::text(&change.label)
-        ));
+        let (state, action) = (one.state.as_str(), change.action.as_str());
+        let kind = look.paint(
+            style,
+            &format!("{mark} {state}: {action} ({})", change.reason),
+        );
+        out.line(&format!("{kind} {}", safe::text(&change.label)));
         if let Some(detail) = &one.detail {
-            out.prose(4, anstyle::Style::new(), &safe::text(detail));
+            out.prose(4, Style::new(), &safe::text(detail));
         }
     }
+    let count = |state| results.iter().filter(|one| one.state == state).count();
     let mut parts = vec![format!("{} done", count(ResultState::Done))];
     for state in [
         ResultState::Failed,
@@ -78,13 +79,36 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
             parts.push(format!("{} {}", count(state), state.as_str()));
         }
     }
-    let line = format!("{}: {outcome} ({})", safe::text(target), parts.join(", "));
+    let line = format!(
+        "Result for {}: {outcome}; {}.",
+        safe::text(target),
+        parts.join(", ")
+    );
     out.line(&look.paint(outcome_style(outcome), &line));
     out.text
 }
 
+/// What is said when a target could not be planned, or when applying stopped.
+#[must_use]
+pub fn failure(target: &str, outcome: Outcome, error: &str, look: Look) -> String {
+    let mut out = Page::new(look);
+    let line = format!("{}: {outcome}: {}", safe::text(target), safe::text(error));
+    out.prose(0, ALERT, &line);
+    out.text
+}
+
+/// Remarks about a run, one paragraph each.
+#[must_use]
+pub fn remarks(remarks: &[String], look: Look) -> String {
+    let mut out = Page::new(look);
+    for remark in remarks {
+        out.prose(0, CHANGE, &format!("note: {}", safe::text(remark)));
+    }
+    out.text
+}
+
 /// The look of an outcome.
-fn outcome_style(outcome: Outcome) -> anstyle::Style {
+fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::NothingToDo | Outcome::Applied => GAIN,
         Outcome::ChangesPlanned | Outcome::Held => CHANGE,
@@ -149,4 +173,60 @@ pub fn status(targets: &[TargetStatus], look: Look) -> String {
         out.prose(0, FAINT, "no targets are configured");
     }
     out.text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Anchor, Reason};
+
+    fn result(state: ResultState, detail: Option<&str>) -> ChangeResult {
+        let anchor = Anchor::new("1").unwrap();
+        ChangeResult {
+            change: Change::new(
+                anchor,
+                "Ann\u{7}".to_owned(),
+                Action::Create,
+                Reason::Joiner,
+            ),
+            state,
+            detail: detail.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_went_well_is_counted_and_the_rest_is_listed() {
+        let all = [
+            result(ResultState::Done, None),
+            result(ResultState::Failed, Some("rejected: no")),
+            result(ResultState::Done, Some("kept another title")),
+        ];
+        let text = results("crm", Outcome::PartlyFailed, &all, Look::plain());
+        let expected = "\
+! failed: create (joiner) Ann\\u{7}
+    rejected: no
+i done: create (joiner) Ann\\u{7}
+    kept another title
+Result for crm: partly-failed; 2 done, 1 failed.
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn status_names_the_command_that_releases() {
+        let status = TargetStatus {
+            target: "crm".to_owned(),
+            last: None,
+            managed: 5,
+            suspended: 1,
+            unconfirmed: 0,
+            waiting: Some(("0123456789ab".to_owned(), 3)),
+        };
+        let text = super::status(&[status], Look::plain());
+        assert!(text.contains("never run"), "{text}");
+        assert!(
+            text.contains("provost release crm --plan 0123456789ab"),
+            "{text}"
+        );
+    }
 }
