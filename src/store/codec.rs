@@ -1,0 +1,109 @@
+//! How values are laid out: postcard inside a checked frame.
+//!
+//! A cache value is `[version][payload][crc32 over key, version and payload]`, little-endian.
+//! The checksum is bound to the key, so that a value found under another key is noticed too.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Version of cache values.
+pub(super) const VALUE_VERSION: u8 = 1;
+
+/// Why bytes are not a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum CodecError {
+    /// Too short, or the checksum is wrong.
+    #[error("its checksum is wrong")]
+    Checksum,
+    /// Written by a newer version.
+    #[error("it was written by a newer version")]
+    Version,
+    /// The checksum is right and the content is not what was expected.
+    #[error("its content cannot be decoded")]
+    Content,
+}
+
+/// The positional form of a value.
+///
+/// # Errors
+/// Only if a value cannot be represented at all, which our own types can.
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+    postcard::to_stdvec(value).map_err(|_unrepresentable| CodecError::Content)
+}
+
+/// The value; trailing bytes are an error.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(CodecError::Content),
+    }
+}
+
+/// Frames a cache payload for its key.
+pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(payload.len() + 5);
+    framed.push(VALUE_VERSION);
+    framed.extend_from_slice(payload);
+    let crc = checksum(key, &framed);
+    framed.extend_from_slice(&crc.to_le_bytes());
+    framed
+}
+
+/// The payload of a framed cache value.
+pub(super) fn unseal<'a>(key: &[u8], framed: &'a [u8]) -> Result<&'a [u8], CodecError> {
+    let Some((body, crc)) = framed.split_last_chunk::<4>() else {
+        return Err(CodecError::Checksum);
+    };
+    if checksum(key, body) != u32::from_le_bytes(*crc) {
+        return Err(CodecError::Checksum);
+    }
+    match body.split_first() {
+        Some((&VALUE_VERSION, payload)) => Ok(payload),
+        Some(_) => Err(CodecError::Version),
+        None => Err(CodecError::Checksum),
+    }
+}
+
+fn checksum(key: &[u8], body: &[u8]) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&(key.len() as u64).to_le_bytes());
+    hash.update(key);
+    hash.update(body);
+    hash.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framed_value_comes_back_and_every_flipped_bit_is_noticed() {
+        let framed = seal(b"key", b"payload");
+        assert_eq!(unseal(b"key", &framed), Ok(&b"payload"[..]));
+        assert_eq!(unseal(b"kex", &framed), Err(CodecError::Checksum));
+        for bit in 0..framed.len() * 8 {
+            let mut damaged = framed.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(unseal(b"key", &damaged).is_err(), "bit {bit}");
+        }
+        for end in 0..framed.len() {
+            assert!(unseal(b"key", &framed[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_newer_value_is_told_from_a_damaged_one() {
+        let mut body = vec![VALUE_VERSION + 1, 7];
+        let crc = checksum(b"k", &body);
+        body.extend_from_slice(&crc.to_le_bytes());
+        assert_eq!(unseal(b"k", &body), Err(CodecError::Version));
+    }
+
+    #[test]
+    fn trailing_bytes_are_an_error() {
+        let mut bytes = encode(&(1_u32, "x")).unwrap();
+        assert_eq!(decode::<(u32, String)>(&bytes), Ok((1, "x".to_owned())));
+        bytes.push(0);
+        assert!(decode::<(u32, String)>(&bytes).is_err());
+    }
+}

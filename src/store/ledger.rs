@@ -1,0 +1,173 @@
+//! What the journal adds up to, held in memory: which shadows are current, which operations are open, each target's meta.
+//!
+//! It holds no shadow, only the number of the journal entry that each current shadow comes from. A shadow that the cache
+//! returns with another number, or does not return, is thereby noticed.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher as _;
+
+use super::codec::CodecError;
+use super::entry::{self, Head, Moved};
+use super::journal::Entry;
+use super::types::{Intent, OpId, TargetMeta};
+
+/// A current shadow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Live {
+    /// The entry it comes from.
+    pub generation: u64,
+    bytes: u32,
+}
+
+/// An operation without a conclusion.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Open {
+    /// The target.
+    pub target: String,
+    /// Run number and intent, as the journal has them.
+    pub body: Box<[u8]>,
+}
+
+/// Where the journal holds a target's staged plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Staged {
+    /// Where its bytes begin.
+    pub offset: u64,
+    /// How many there are.
+    pub length: usize,
+    /// Their checksum.
+    pub crc: u32,
+}
+
+/// The sum of the journal.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    hasher: RandomState,
+    live: HashMap<u64, Live>,
+    counts: BTreeMap<String, u64>,
+    open: BTreeMap<OpId, Open>,
+    metas: BTreeMap<String, TargetMeta>,
+    staged: BTreeMap<String, Staged>,
+    run: u64,
+    live_bytes: u64,
+}
+
+impl Ledger {
+    /// Adds one entry.
+    pub(super) fn apply(&mut self, entry: &Entry<'_>) -> Result<(), CodecError> {
+        let (head, body) = entry::head(entry.bytes)?;
+        match head {
+            Head::Begun { target, op } => {
+                let open = Open {
+                    target: target.to_owned(),
+                    body: body.into(),
+                };
+                self.open.insert(op, open);
+            }
+            Head::Ended {
+                target,
+                op,
+                anchor,
+                moved,
+            } => {
+                if let Some(op) = op {
+                    self.open.remove(&op);
+                }
+                match moved {
+                    Moved::Put => self.put(target, anchor, entry.seq, entry.bytes.len()),
+                    Moved::Remove => self.remove(target, anchor),
+                    Moved::Keep => {}
+                }
+            }
+            Head::Shadow {
+                target,
+                anchor,
+                generation,
+            } => self.put(target, anchor, generation, entry.bytes.len()),
+            Head::Meta { target } => {
+                self.metas.insert(target.to_owned(), entry::body(body)?);
+            }
+            Head::Staged { target } => {
+                let staged = Staged {
+                    offset: entry.offset + (entry.bytes.len() - body.len()) as u64,
+                    length: body.len(),
+                    crc: crc32fast::hash(body),
+                };
+                self.staged.insert(target.to_owned(), staged);
+            }
+            Head::Forgotten { target, anchor } => self.remove(target, anchor),
+            Head::Run { number } => self.run = self.run.max(number),
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, target: &str, anchor: &str, generation: u64, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let live = Live { generation, bytes };
+        self.live_bytes += u64::from(bytes);
+        match self.live.insert(self.key(target, anchor), live) {
+            Some(before) => self.live_bytes -= u64::from(before.bytes),
+            None => *self.counts.entry(target.to_owned()).or_default() += 1,
+        }
+    }
+
+    fn remove(&mut self, target: &str, anchor: &str) {
+        if let Some(before) = self.live.remove(&self.key(target, anchor)) {
+            self.live_bytes -= u64::from(before.bytes);
+            if let Some(count) = self.counts.get_mut(target) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    fn key(&self, target: &str, anchor: &str) -> u64 {
+        self.hasher.hash_one((target, anchor))
+    }
+
+    /// The current shadow of an anchor, if there is one.
+    pub(super) fn live(&self, target: &str, anchor: &str) -> Option<Live> {
+        self.live.get(&self.key(target, anchor)).copied()
+    }
+
+    /// How many shadows a target has.
+    pub(super) fn count(&self, target: &str) -> u64 {
+        self.counts.get(target).copied().unwrap_or(0)
+    }
+
+    /// How many shadows there are.
+    pub(super) fn total(&self) -> u64 {
+        self.live.len() as u64
+    }
+
+    /// Bytes that a checkpoint would have, roughly.
+    pub(super) fn live_bytes(&self) -> u64 {
+        let staged: usize = self.staged.values().map(|staged| staged.length).sum();
+        self.live_bytes + staged as u64
+    }
+
+    /// Operations without a conclusion.
+    pub(super) fn open(&self) -> &BTreeMap<OpId, Open> {
+        &self.open
+    }
+
+    /// Each target's meta, without its staged plan.
+    pub(super) fn metas(&self) -> &BTreeMap<String, TargetMeta> {
+        &self.metas
+    }
+
+    /// Where each target's staged plan is.
+    pub(super) fn staged(&self) -> &BTreeMap<String, Staged> {
+        &self.staged
+    }
+
+    /// The last run number handed out.
+    pub(super) fn run(&self) -> u64 {
+        self.run
+    }
+}
+
+/// The run number and the intent of an open operation.
+pub(super) fn intent(open: &Open) -> Result<(u64, Intent), CodecError> {
+    entry::body(&open.body)
+}

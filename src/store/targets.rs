@@ -1,0 +1,350 @@
+//! Shadows, settled marks, intents and conclusions of targets.
+
+use std::collections::BTreeMap;
+
+use super::cache::{CacheError, Changes};
+use super::codec::{self, CodecError};
+use super::entry::{self, Head, Moved};
+use super::error::StoreError;
+use super::files;
+use super::keys::{self, Kind};
+use super::ledger;
+use super::state::{Inner, State, shadow_payload};
+use super::types::{Conclusion, Intent, OpId, Settled, SettledIndex, ShadowMove, TargetMeta};
+use crate::model::{Anchor, Plan, Shadow};
+
+/// Nothing new is begun with less space than this: what is begun must be concluded.
+const RESERVE: u64 = 16 << 20;
+
+impl State {
+    /// The shadow of one identity.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the cache does not agree with the journal.
+    pub fn shadow(&self, target: &str, anchor: &Anchor) -> Result<Option<Shadow>, StoreError> {
+        let inner = self.inner()?;
+        let payload = self
+            .cache
+            .get(&keys::by_anchor(Kind::Shadow, target, anchor))
+            .map_err(|e| self.doubt(e))?;
+        let live = inner.ledger.live(target, anchor.as_str());
+        match (payload, live) {
+            (None, None) => Ok(None),
+            (Some(payload), Some(live)) => shadow_of(&payload, live.generation, anchor.as_str())
+                .map(Some)
+                .map_err(|e| self.doubt(e)),
+            (None, Some(_)) | (Some(_), None) => Err(self.doubt(CacheError::Damaged(format!(
+                "the shadow of {anchor} in \"{target}\" is not as the journal says"
+            )))),
+        }
+    }
+
+    /// Every shadow of a target, ordered by anchor.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the cache does not agree with the journal; what was delivered until then is discarded.
+    pub fn shadows(&self, target: &str, each: &mut dyn FnMut(Shadow)) -> Result<(), StoreError> {
+        let inner = self.inner()?;
+        let mut count = 0;
+        let scanned = self.cache.scan(
+            &keys::prefix(Kind::Shadow, target),
+            &mut |anchor, payload| {
+                let anchor = std::str::from_utf8(anchor).unwrap_or_default();
+                let Some(live) = inner.ledger.live(target, anchor) else {
+                    return Err(CacheError::Damaged(format!(
+                        "there is a shadow of {anchor} in \"{target}\" that the journal does not have"
+                    )));
+                };
+                each(shadow_of(payload, live.generation, anchor)?);
+                count += 1;
+                Ok(())
+            },
+        );
+        scanned.map_err(|e| self.doubt(e))?;
+        let expected = inner.ledger.count(target);
+        if count != expected {
+            return Err(self.doubt(CacheError::Damaged(format!(
+                "there are {count} shadows in \"{target}\" where the journal has {expected}"
+            ))));
+        }
+        Ok(())
+    }
+
+    /// How many shadows a target has.
+    ///
+    /// # Errors
+    /// After a write that failed half way.
+    pub fn shadow_count(&self, target: &str) -> Result<u64, StoreError> {
+        Ok(self.inner()?.ledger.count(target))
+    }
+
+    /// Everybody whose account was found as wanted and whose shadow has not moved since.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if a record is.
+    pub fn settled(&self, target: &str) -> Result<SettledIndex, StoreError> {
+        let _inner = self.inner()?;
+        self.load_settled(target).map_err(|e| self.doubt(e))
+    }
+
+    fn load_settled(&self, target: &str) -> Result<SettledIndex, CacheError> {
+        let mut index = SettledIndex::new();
+        self.cache
+            .scan(&keys::prefix(Kind::Settled, target), &mut |_, payload| {
+                let rows: Vec<(Anchor, Settled)> = codec::decode(payload).map_err(content)?;
+                index.extend(rows);
+                Ok(())
+            })?;
+        self.cache
+            .scan(&keys::prefix(Kind::Void, target), &mut |anchor, _| {
+                if let Ok(anchor) = std::str::from_utf8(anchor) {
+                    index.remove(anchor);
+                }
+                Ok(())
+            })?;
+        Ok(index)
+    }
+
+    /// Remembers or forgets settled marks. Losing them is harmless: everybody is then looked at again.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn commit_settled(
+        &self,
+        target: &str,
+        marks: &[(Anchor, Option<Settled>)],
+    ) -> Result<(), StoreError> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let mut inner = self.inner()?;
+        let mut buckets: BTreeMap<u32, Vec<&(Anchor, Option<Settled>)>> = BTreeMap::new();
+        for mark in marks {
+            buckets.entry(keys::bucket(&mark.0)).or_default().push(mark);
+        }
+        let mut changes = Changes::default();
+        for (bucket, marks) in buckets {
+            let key = keys::by_bucket(Kind::Settled, target, bucket);
+            let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
+            let mut rows: BTreeMap<Anchor, Settled> = payload
+                .map_or(Ok(Vec::new()), |payload| {
+                    codec::decode::<Vec<(Anchor, Settled)>>(&payload)
+                })
+                .map_err(|e| self.doubt(content(e)))?
+                .into_iter()
+                .collect();
+            for (anchor, settled) in marks {
+                match settled {
+                    Some(settled) => rows.insert(anchor.clone(), *settled),
+                    None => rows.remove(anchor),
+                };
+                changes.remove(keys::by_anchor(Kind::Void, target, anchor));
+            }
+            if rows.is_empty() {
+                changes.remove(key);
+            } else {
+                let rows: Vec<(Anchor, Settled)> = rows.into_iter().collect();
+                changes.put(key, &codec::encode(&rows).map_err(|e| self.unencodable(e))?);
+            }
+        }
+        self.follow(&mut inner, changes)
+    }
+
+    /// Notes what is about to be done. Durable when it returns; the numbers are in the order of the intents.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] before the disk really is: what is begun must also be concluded. Nothing may then be sent.
+    pub fn intend(
+        &self,
+        target: &str,
+        run: u64,
+        intents: &[Intent],
+    ) -> Result<Vec<OpId>, StoreError> {
+        if intents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut inner = self.inner()?;
+        files::require_space(&self.dir, RESERVE)?;
+        let first = inner.journal.mark().seq + 1;
+        let ops: Vec<OpId> = (first..).take(intents.len()).map(OpId).collect();
+        let items = ops
+            .iter()
+            .zip(intents)
+            .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| self.unencodable(e))?;
+        self.append(&mut inner, &items)?;
+        Ok(ops)
+    }
+
+    /// Notes how operations ended, durably, then moves the shadows. Settled marks of those that moved are void.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; after [`StoreError::Full`] the same conclusions may be given again.
+    pub fn conclude(&self, target: &str, conclusions: Vec<Conclusion>) -> Result<(), StoreError> {
+        if conclusions.is_empty() {
+            return Ok(());
+        }
+        let mut inner = self.inner()?;
+        let first = inner.journal.mark().seq + 1;
+        let mut items = Vec::with_capacity(conclusions.len());
+        let mut changes = Changes::default();
+        for (generation, conclusion) in (first..).zip(conclusions) {
+            let item = ended(&mut changes, target, generation, conclusion)
+                .map_err(|e| self.unencodable(e))?;
+            items.push(item);
+        }
+        self.append(&mut inner, &items)?;
+        self.follow(&mut inner, changes)
+    }
+
+    /// Operations begun and not concluded, in the order in which they were begun.
+    ///
+    /// # Errors
+    /// After a write that failed half way.
+    pub fn open_intents(&self, target: &str) -> Result<Vec<(OpId, Intent)>, StoreError> {
+        let inner = self.inner()?;
+        let open = inner.ledger.open().iter();
+        open.filter(|(_, open)| open.target == target)
+            .map(|(&op, open)| Ok((op, ledger::intent(open)?.1)))
+            .collect::<Result<Vec<_>, CodecError>>()
+            .map_err(|e| StoreError::damaged(&self.dir, format!("an open intent: {e}")))
+    }
+
+    /// Forgets the shadow of one identity, as an operator asked.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn forget(&self, target: &str, anchor: &Anchor) -> Result<(), StoreError> {
+        let mut inner = self.inner()?;
+        let head = Head::Forgotten {
+            target,
+            anchor: anchor.as_str(),
+        };
+        let item = entry::write(head, &()).map_err(|e| self.unencodable(e))?;
+        let mut changes = Changes::default();
+        changes.remove(keys::by_anchor(Kind::Shadow, target, anchor));
+        changes.put(keys::by_anchor(Kind::Void, target, anchor), &[]);
+        self.append(&mut inner, &[item])?;
+        self.follow(&mut inner, changes)
+    }
+
+    /// What is remembered of a target.
+    ///
+    /// # Errors
+    /// When a staged plan cannot be read back.
+    pub fn target_meta(&self, target: &str) -> Result<TargetMeta, StoreError> {
+        let inner = self.inner()?;
+        let mut meta = inner
+            .ledger
+            .metas()
+            .get(target)
+            .cloned()
+            .unwrap_or_default();
+        if let Some(bytes) = self.staged_bytes(&inner, target)? {
+            meta.staged = entry::body::<Option<Plan>>(&bytes)
+                .map_err(|e| StoreError::damaged(&self.dir, format!("a staged plan: {e}")))?;
+        }
+        Ok(meta)
+    }
+
+    /// Remembers it, durably. The staged plan is written only if it differs.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn set_target_meta(&self, target: &str, mut meta: TargetMeta) -> Result<(), StoreError> {
+        let mut inner = self.inner()?;
+        let mut items = Vec::new();
+        let plan = meta.staged.take();
+        let staged = codec::encode(&plan).map_err(|e| self.unencodable(e))?;
+        let before = inner.ledger.staged().get(target);
+        let same = match before {
+            Some(before) => before.length == staged.len() && before.crc == crc32fast::hash(&staged),
+            None => plan.is_none(),
+        };
+        if !same {
+            items.push(
+                entry::write(Head::Staged { target }, &plan).map_err(|e| self.unencodable(e))?,
+            );
+        }
+        if inner.ledger.metas().get(target) != Some(&meta) {
+            items
+                .push(entry::write(Head::Meta { target }, &meta).map_err(|e| self.unencodable(e))?);
+        }
+        self.append(&mut inner, &items).map(|_first| ())
+    }
+
+    fn staged_bytes(&self, inner: &Inner, target: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(staged) = inner.ledger.staged().get(target) else {
+            return Ok(None);
+        };
+        let bytes = inner.journal.read_at(staged.offset, staged.length)?;
+        if crc32fast::hash(&bytes) != staged.crc {
+            return Err(StoreError::damaged(
+                &self.dir,
+                "the journal changed while it was open; stop whatever writes to it and restart provost",
+            ));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// The journal entry of a conclusion, and what it changes in the cache.
+fn ended(
+    changes: &mut Changes,
+    target: &str,
+    generation: u64,
+    conclusion: Conclusion,
+) -> Result<Vec<u8>, CodecError> {
+    let Conclusion {
+        op,
+        anchor,
+        shadow,
+        result,
+    } = conclusion;
+    let head = |moved| Head::Ended {
+        target,
+        op,
+        anchor: anchor.as_str(),
+        moved,
+    };
+    let key = keys::by_anchor(Kind::Shadow, target, &anchor);
+    let void = keys::by_anchor(Kind::Void, target, &anchor);
+    match shadow {
+        ShadowMove::Put(mut shadow) => {
+            // The key decides whose shadow it is.
+            shadow.anchor = anchor.clone();
+            changes.put(key, &shadow_payload(generation, &codec::encode(&shadow)?));
+            changes.put(void, &[]);
+            entry::write(head(Moved::Put), &(&shadow, &result))
+        }
+        ShadowMove::Remove => {
+            changes.remove(key);
+            changes.put(void, &[]);
+            entry::write(head(Moved::Remove), &result)
+        }
+        ShadowMove::Keep => entry::write(head(Moved::Keep), &result),
+    }
+}
+
+/// A shadow from the cache, if it is the one that the journal says.
+fn shadow_of(payload: &[u8], generation: u64, anchor: &str) -> Result<Shadow, CacheError> {
+    let wrong = |what: &str| CacheError::Damaged(format!("the shadow of {anchor}: {what}"));
+    let Some((found, bytes)) = payload.split_first_chunk::<8>() else {
+        return Err(wrong("it is too short"));
+    };
+    if u64::from_le_bytes(*found) != generation {
+        return Err(wrong("it is not the newest"));
+    }
+    let shadow: Shadow = codec::decode(bytes).map_err(content)?;
+    if shadow.anchor.as_str() == anchor {
+        Ok(shadow)
+    } else {
+        Err(wrong("it belongs to somebody else"))
+    }
+}
+
+/// A record whose checksum is right and whose content is not.
+pub(super) fn content(e: CodecError) -> CacheError {
+    CacheError::Damaged(format!("a record: {e}"))
+}
