@@ -8,5 +8,6 @@
 
 mod config;
 mod servers;
+mod store;
 mod support;
 mod tidy;
