@@ -4,8 +4,10 @@
 //! Nothing is decided here, and nothing is printed except through [`out`].
 
 mod args;
+mod check;
 mod completions;
 // mod demo;
+mod load;
 mod logs;
 mod out;
 
@@ -40,15 +42,18 @@ pub fn run() -> ExitCode {
 fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
     match &cli.command {
         Command::Completions(args) => completions::run(args, out),
-        Command::Check(_)
-        | Command::Plan(_)
+        Command::Check(args) => check::run(args, &cli.global, out),
+        Command::Plan(_)
         | Command::Apply(_)
         | Command::Sync(_)
         | Command::Release(_)
         | Command::Explain(_)
         | Command::Status
         | Command::State(_)
-        | Command::Demo(_) => Err(Stop::failed("this command is not there yet")),
+        | Command::Demo(_) => {
+            load::config(&cli.global)?;
+            Err(Stop::failed("this command is not there yet"))
+        }
     }
 }
 

@@ -89,3 +89,11 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
+
+/// Whether messages on standard error may have colour; the writer strips it where it must not be.
+pub(super) fn errors_in_colour() -> bool {
+    matches!(
+        AutoStream::choice(&io::stderr()),
+        ColorChoice::Always | ColorChoice::AlwaysAnsi
+    )
+}

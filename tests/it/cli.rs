@@ -42,9 +42,21 @@ fn help_names_every_command_and_usage_errors_are_two() {
     assert_eq!(code(&help), 0);
     let text = stdout(&help);
     for command in [
-        "check", "plan", "apply", "sync", "release", "explain", "status", "state", "demo", "completions",
+        "check",
+        "plan",
+        "apply",
+        "sync",
+        "release",
+        "explain",
+        "status",
+        "state",
+        "demo",
+        "completions",
     ] {
-        assert!(text.contains(&format!("\n  {command} ")), "{command}: {text}");
+        assert!(
+            text.contains(&format!("\n  {command} ")),
+            "{command}: {text}"
+        );
     }
     for args in [&["frobnicate"][..], &["apply"], &["release", "crm"], &[]] {
         assert_eq!(code(&provost(dir.path(), args)), 2, "{args:?}");
@@ -100,7 +112,11 @@ fn a_reader_that_had_enough_is_no_failure() {
 #[test]
 fn a_bad_configuration_is_78_with_its_place() {
     let dir = anywhere();
-    fs::write(dir.path().join("bad.toml"), "version = 1\nstate-dri = \"x\"\n").expect("written");
+    fs::write(
+        dir.path().join("bad.toml"),
+        "version = 1\nstate-dri = \"x\"\n",
+    )
+    .expect("written");
     for command in ["check", "plan", "status"] {
         let output = provost(dir.path(), &["--config", "bad.toml", command]);
         assert_eq!(code(&output), 78, "{command}: {}", stderr(&output));

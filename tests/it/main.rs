@@ -6,6 +6,7 @@
     reason = "a failing test says why by panicking"
 )]
 
+mod cli;
 mod config;
 mod servers;
 mod store;
