@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Loaded, Secrets, load};
 use crate::model::Outcome;
+use crate::report::safe;
 
 use super::args::Global;
 use super::{Stop, out};
@@ -21,4 +22,18 @@ pub(super) fn config_quietly(global: &Global, secrets: Secrets) -> Result<Loaded
         let text = problems.render(out::errors_in_colour());
         Stop::Said(Outcome::ConfigInvalid, text)
     })
+}
+
+/// Refuses a name that is not a target of the configuration.
+pub(super) fn known_target(config: &Config, name: &str) -> Result<(), Stop> {
+    if config.target(name).is_some() {
+        return Ok(());
+    }
+    let names: Vec<&str> = config.targets.iter().map(|one| &*one.name).collect();
+    let message = format!(
+        "provost: there is no target named \"{}\"; configured are: {}",
+        safe::text(name),
+        names.join(", ")
+    );
+    Err(Stop::Said(Outcome::ConfigInvalid, message))
 }

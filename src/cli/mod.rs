@@ -10,6 +10,8 @@ mod completions;
 mod load;
 mod logs;
 mod out;
+mod state;
+mod status;
 
 use std::io;
 use std::process::ExitCode;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::model::Outcome;
+use crate::store::StoreError;
 
 use args::{Cli, Command};
 use out::Out;
@@ -43,13 +46,13 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
     match &cli.command {
         Command::Completions(args) => completions::run(args, out),
         Command::Check(args) => check::run(args, &cli.global, out),
+        Command::Status => status::run(&cli.global, out),
+        Command::State(args) => state::run(args, &cli.global, out),
         Command::Plan(_)
         | Command::Apply(_)
         | Command::Sync(_)
         | Command::Release(_)
         | Command::Explain(_)
-        | Command::Status
-        | Command::State(_)
         | Command::Demo(_) => {
             load::config(&cli.global)?;
             Err(Stop::failed("this command is not there yet"))
@@ -80,5 +83,20 @@ impl From<io::Error> for Stop {
         } else {
             Self::failed(error)
         }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        let outcome = match error {
+            StoreError::Locked { .. } => Outcome::Locked,
+            StoreError::Damaged { .. }
+            | StoreError::Io { .. }
+            | StoreError::Full { .. }
+            | StoreError::Version { .. }
+            | StoreError::Permissions { .. }
+            | StoreError::Stopped { .. } => Outcome::Failed,
+        };
+        Self::Said(outcome, format!("provost: {error}"))
     }
 }
