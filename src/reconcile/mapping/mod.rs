@@ -1,103 +1,215 @@
 //! The mapping: which people an application is for, and what their accounts hold.
 //!
-//! A [`Mapping`] is compiled once from a mapping file (read and located by `config`) and is pure from then on.
+//! A [`Mapping`] is compiled once from the text of a mapping file (read and located by `config`) and is pure from then on.
+//! The language is described in `mappings/README.md`.
+//! Whether a value is written, compared or held back is decided elsewhere; here a person goes in and a [`Projection`] comes out.
+
+mod attribute;
+mod compile;
+mod convert;
+mod dates;
+mod dn;
+mod entitlement;
+mod explain;
+mod facts;
+mod filters;
+mod program;
+mod reader;
+mod scan;
+mod scope;
+mod suggest;
+mod trial;
+mod types;
+mod uses;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use jiff::Timestamp;
+pub use types::{
+    Apply, Clause, Compare, Explained, Explanation, GroupUse, MatchRule, Projected, Projection,
+    Rule, Scope,
+};
 
-use crate::model::Value;
+use crate::model::{Identity, Problem};
+use facts::Facts;
 
-/// How an account attribute is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Apply {
-    /// At every run.
-    Always,
-    /// Only when the account is created.
-    OnCreate,
+/// A compiled mapping file.
+#[derive(Debug)]
+pub struct Mapping {
+    application: Option<String>,
+    digest: [u8; 16],
+    rules: Vec<Rule>,
+    match_rules: Vec<MatchRule>,
+    engine: program::Engine,
+    library: Arc<facts::Library>,
+    sources: BTreeSet<String>,
+    groups: GroupUse,
+    scope: scope::ScopeRules,
+    attributes: Vec<attribute::Attribute>,
+    matches: Vec<compile::Match>,
+    entitlements: Vec<entitlement::Entitlement>,
+    trials: Vec<trial::Trial>,
 }
 
-/// How two values of an attribute are compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Compare {
-    /// Byte for byte.
-    Exact,
-    /// Without regard to case (Unicode simple folding by `str::to_lowercase`).
-    IgnoreCase,
-}
+impl Mapping {
+    /// Compiles the text of a mapping file. The tests in it are not run; see [`Self::run_tests`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, in the order of the file.
+    pub fn compile(text: &str) -> Result<Self, Vec<Problem>> {
+        compile::compile(text)
+    }
 
-/// What reconciliation must know about one account attribute. Its expression stays inside the mapping.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// The account attribute's name.
-    pub name: String,
-    /// When it is written.
-    pub apply: Apply,
-    /// Never changed after create: a difference is reported.
-    pub immutable: bool,
-    /// No two accounts may have the same value; a change of it is a rename.
-    pub unique: bool,
-    /// How values are compared.
-    pub compare: Compare,
-}
+    /// The application's name, if the file gives one.
+    #[must_use]
+    pub fn application(&self) -> Option<&str> {
+        self.application.as_deref()
+    }
 
-/// One rule for recognising an existing account at first contact, in order of precedence.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MatchRule {
-    /// A short name for reports: the account attribute compared.
-    pub account: String,
-    /// Whether a match by this rule may adopt the account; otherwise it is held.
-    pub adopt: bool,
-    /// How values are compared.
-    pub compare: Compare,
-}
+    /// A digest of the file's text: two mappings with the same digest decide the same.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        self.digest
+    }
 
-/// What a mapping makes of one attribute of one identity.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Projected {
-    /// This value, and for unique attributes the alternatives to try in order if it is taken.
-    Value(Value, Vec<Value>),
-    /// The account's value is removed.
-    Clear,
-    /// The account's value is left as it is.
-    Omit,
-    /// The account id of another person, named by DN as the directory spelled it.
-    Reference(String),
-    /// The identity cannot be provisioned; says why and what to do.
-    Hold(String),
-}
+    /// The account attributes, in the order of the file.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
 
-/// One clause of the scope and whether it holds, for `explain`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Clause {
-    /// The clause as written.
-    pub text: String,
-    /// Whether it holds for the identity.
-    pub holds: bool,
-}
+    /// The match rules, in order of precedence.
+    #[must_use]
+    pub fn match_rules(&self) -> &[MatchRule] {
+        &self.match_rules
+    }
 
-/// Whether an identity is in scope, clause by clause.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Scope {
-    /// All clauses hold.
-    pub inside: bool,
-    /// Each clause.
-    pub clauses: Vec<Clause>,
-    /// A clause could not be evaluated: the identity is held, whatever the others say.
-    pub error: Option<String>,
-}
+    /// Every account attribute that a target must read: the mapped ones and those that match rules compare.
+    #[must_use]
+    pub fn account_attributes(&self) -> BTreeSet<&str> {
+        let mapped = self.rules.iter().map(|rule| rule.name.as_str());
+        let compared = self.match_rules.iter().map(|rule| rule.account.as_str());
+        mapped.chain(compared).collect()
+    }
 
-/// What a mapping makes of one identity.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Projection {
-    /// Every account attribute of the mapping, by name.
-    pub attributes: BTreeMap<String, Projected>,
-    /// The entitlements the identity should hold, or why that cannot be said.
-    pub entitlements: Result<BTreeSet<String>, String>,
-    /// The value to look for, for each match rule in order; `None` where the identity has none.
-    pub matches: Vec<Option<Value>>,
-    /// A start date that the mapping found in attributes.
-    pub starts: Option<Timestamp>,
-    /// An end date that the mapping found in attributes.
-    pub ends: Option<Timestamp>,
+    /// Every directory attribute that the mapping reads, in lower case.
+    #[must_use]
+    pub fn source_attributes(&self) -> &BTreeSet<String> {
+        &self.sources
+    }
+
+    /// The groups that the mapping refers to.
+    #[must_use]
+    pub fn group_need(&self) -> &GroupUse {
+        &self.groups
+    }
+
+    /// Whether an identity is in scope, clause by clause.
+    #[must_use]
+    pub fn scope(&self, identity: &Identity) -> Scope {
+        match Facts::new(&self.library, identity) {
+            Ok(facts) => self.scope.judge(&self.engine, &facts),
+            Err(why) => Scope {
+                inside: false,
+                clauses: Vec::new(),
+                error: Some(why),
+            },
+        }
+    }
+
+    /// What the identity's account should hold. Never fails: what cannot be said is [`Projected::Hold`].
+    ///
+    /// Dates that cannot be read are an error of [`Self::scope`] and missing here.
+    #[must_use]
+    pub fn project(&self, identity: &Identity) -> Projection {
+        let facts = match Facts::new(&self.library, identity) {
+            Ok(facts) => facts,
+            Err(why) => return self.held(&why),
+        };
+        let root = facts.root();
+        let mut attributes = BTreeMap::new();
+        for attribute in &self.attributes {
+            let projected = attribute.project(&self.engine, &facts, &root);
+            attributes.insert(attribute.rule.name.clone(), projected);
+        }
+        let mut names = BTreeSet::new();
+        let granted = self
+            .entitlements
+            .iter()
+            .try_for_each(|entitlement| entitlement.grant(&self.engine, &facts, &root, &mut names));
+        let matches = self.matches.iter();
+        let matches = matches.map(|found| self.engine.run(&found.program, &root).ok());
+        let (starts, ends) = if self.scope.has_dates() {
+            let dates = self.scope.dates(&self.engine, &root, &self.library.zone);
+            dates.unwrap_or_default()
+        } else {
+            (None, None)
+        };
+        Projection {
+            attributes,
+            entitlements: granted.map(|()| names),
+            matches: matches.collect(),
+            starts,
+            ends,
+        }
+    }
+
+    fn held(&self, why: &str) -> Projection {
+        let hold = |rule: &Rule| (rule.name.clone(), Projected::Hold(why.to_owned()));
+        Projection {
+            attributes: self.rules.iter().map(hold).collect(),
+            entitlements: Err(why.to_owned()),
+            matches: vec![None; self.match_rules.len()],
+            starts: None,
+            ends: None,
+        }
+    }
+
+    /// How the mapping sees one identity.
+    #[must_use]
+    pub fn explain(&self, identity: &Identity) -> Explanation {
+        explain::explain(self, identity)
+    }
+
+    /// The entitlements whose names are the same for everybody.
+    #[must_use]
+    pub fn entitlement_names(&self) -> BTreeSet<&str> {
+        let names = self.entitlements.iter();
+        names
+            .filter_map(entitlement::Entitlement::fixed_name)
+            .collect()
+    }
+
+    /// Whether some rule of the mapping can grant an entitlement of this name.
+    /// For a name that depends on the person, its fixed beginning and end must fit.
+    #[must_use]
+    pub fn manages_entitlement(&self, name: &str) -> bool {
+        self.entitlements.iter().any(|rule| rule.covers(name))
+    }
+
+    /// Whether the mapping owns the whole member list of this entitlement, also members that others added.
+    #[must_use]
+    pub fn entitlement_owns_all(&self, name: &str) -> bool {
+        self.entitlements
+            .iter()
+            .any(|rule| rule.owns_all() && rule.covers(name))
+    }
+
+    /// Runs the tests in the file; gives every expectation that is not met, in the order of the file.
+    #[must_use]
+    pub fn run_tests(&self) -> Vec<Problem> {
+        self.trials
+            .iter()
+            .flat_map(|trial| trial.run(self))
+            .collect()
+    }
+
+    /// How many tests the file has.
+    #[must_use]
+    pub fn test_count(&self) -> usize {
+        self.trials.len()
+    }
 }

@@ -1,0 +1,184 @@
+//! Who is in scope, and between which dates.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::value::Value as Jinja;
+
+use super::convert::GroupName;
+use super::dates::{self, Moment, Written};
+use super::facts::Facts;
+use super::program::{Engine, Failure, Program};
+use super::reader::Node;
+use super::uses::Compiler;
+use super::{Clause, Scope, dn};
+use crate::model::Value;
+
+/// The compiled scope and lifecycle of a mapping.
+#[derive(Debug, Default)]
+pub(super) struct ScopeRules {
+    condition: Option<Program>,
+    groups: Vec<(String, GroupName)>,
+    not_groups: Vec<(String, GroupName)>,
+    ous: Vec<(String, dn::Path)>,
+    not_ous: Vec<(String, dn::Path)>,
+    starts: Option<Program>,
+    ends: Option<Program>,
+}
+
+impl ScopeRules {
+    /// Reads `[scope]` and `[lifecycle]`.
+    pub fn compile(root: &Node<'_>, compiler: &mut Compiler<'_>) -> Self {
+        let mut rules = Self::default();
+        if let Some(node) = root.table("scope", &mut compiler.desk) {
+            node.only(
+                &["condition", "groups", "not-groups", "ou", "not-ou"],
+                &mut compiler.desk,
+            );
+            rules.condition = expression(&node, "condition", compiler);
+            rules.groups = groups(&node, "groups", compiler);
+            rules.not_groups = groups(&node, "not-groups", compiler);
+            rules.ous = ous(&node, "ou", compiler);
+            rules.not_ous = ous(&node, "not-ou", compiler);
+        }
+        if let Some(node) = root.table("lifecycle", &mut compiler.desk) {
+            node.only(&["starts", "ends"], &mut compiler.desk);
+            rules.starts = expression(&node, "starts", compiler);
+            rules.ends = expression(&node, "ends", compiler);
+        }
+        rules
+    }
+
+    /// Whether the identity is in scope. A date that cannot be read is an error here: nobody is let in on a guess.
+    pub fn judge(&self, engine: &Engine, facts: &std::sync::Arc<Facts>) -> Scope {
+        let root = facts.root();
+        let mut clauses = Vec::new();
+        let mut error = None;
+        if let Some(condition) = &self.condition {
+            let holds = engine.holds(condition, &root).unwrap_or_else(|why| {
+                error = Some(why);
+                false
+            });
+            let text = format!("condition: {}", condition.source);
+            clauses.push(Clause { text, holds });
+        }
+        let member =
+            |(_, wanted): &(String, GroupName)| facts.groups().iter().any(|group| wanted.is(group));
+        let below =
+            |(_, base): &(String, dn::Path)| facts.path().is_some_and(|path| path.is_below(base));
+        clause(&mut clauses, "member of any of", &self.groups, |all| {
+            all.iter().any(member)
+        });
+        clause(&mut clauses, "member of none of", &self.not_groups, |all| {
+            !all.iter().any(member)
+        });
+        clause(&mut clauses, "below any of", &self.ous, |all| {
+            all.iter().any(below)
+        });
+        // A DN that cannot be read is not known to lie elsewhere.
+        let elsewhere = |all: &[_]| facts.path().is_some() && !all.iter().any(below);
+        clause(&mut clauses, "below none of", &self.not_ous, elsewhere);
+        if error.is_none() {
+            error = self.dates(engine, &root, &facts.library.zone).err();
+        }
+        Scope {
+            inside: error.is_none() && clauses.iter().all(|clause| clause.holds),
+            clauses,
+            error,
+        }
+    }
+
+    /// The start and end that the mapping finds.
+    ///
+    /// # Errors
+    /// When a value is there but is not a date.
+    pub fn dates(
+        &self,
+        engine: &Engine,
+        root: &Jinja,
+        zone: &TimeZone,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+        let find = |program: &Option<Program>, edge: fn(Moment, &TimeZone) -> Option<Timestamp>| {
+            let Some(program) = program else {
+                return Ok(None);
+            };
+            let text = match engine.run(program, root) {
+                Ok(Value::Text(text)) => text,
+                Ok(Value::Int(number)) => number.to_string(),
+                Ok(Value::Bool(_) | Value::Set(_)) => {
+                    return Err(format!("{}: the result is not a date", program.field));
+                }
+                Err(Failure::Missing) => return Ok(None),
+                Err(Failure::Broken(why)) => return Err(why),
+            };
+            let moment = dates::read(&text, Written::Auto, zone)
+                .map_err(|why| format!("{}: {why}", program.field))?;
+            Ok(moment.and_then(|moment| edge(moment, zone)))
+        };
+        Ok((
+            find(&self.starts, Moment::start)?,
+            find(&self.ends, Moment::end)?,
+        ))
+    }
+
+    /// Whether dates are found at all.
+    pub fn has_dates(&self) -> bool {
+        self.starts.is_some() || self.ends.is_some()
+    }
+}
+
+fn clause<T>(
+    clauses: &mut Vec<Clause>,
+    words: &str,
+    all: &[(String, T)],
+    holds: impl FnOnce(&[(String, T)]) -> bool,
+) {
+    if all.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+    clauses.push(Clause {
+        text: format!("{words}: {}", names.join(" | ")),
+        holds: holds(all),
+    });
+}
+
+/// An expression under a key, if it is there and sound.
+pub(super) fn expression(
+    node: &Node<'_>,
+    key: &str,
+    compiler: &mut Compiler<'_>,
+) -> Option<Program> {
+    let text = node.text(key, &mut compiler.desk)?;
+    compiler.expression(&node.field(key), &text, &[])
+}
+
+/// Groups under a key, noted as needed.
+pub(super) fn groups(
+    node: &Node<'_>,
+    key: &str,
+    compiler: &mut Compiler<'_>,
+) -> Vec<(String, GroupName)> {
+    let mut found = Vec::new();
+    for text in node.texts(key, &mut compiler.desk) {
+        compiler.groups.name(&text.value);
+        found.push((text.value.clone(), GroupName::new(&text.value)));
+    }
+    found
+}
+
+fn ous(node: &Node<'_>, key: &str, compiler: &mut Compiler<'_>) -> Vec<(String, dn::Path)> {
+    let mut found = Vec::new();
+    for text in node.texts(key, &mut compiler.desk) {
+        match dn::Path::parse(&text.value) {
+            Some(path) => found.push((text.value, path)),
+            None => {
+                let message = format!("\"{}\" is not a DN", text.value);
+                let help = "write the whole DN, such as OU=People,DC=example,DC=com";
+                compiler
+                    .desk
+                    .advise(text.span, &node.field(key), message, help);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,3 @@
+//! Tests of the mapping as a whole.
+
+mod shipped;
