@@ -4,6 +4,42 @@
 //! beyond what is harmless (a refused read after Retry-After), and neither decides anything.
 
 mod connector;
+pub mod sandbox;
 pub mod settings;
 
+use std::sync::Arc;
+
 pub use connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+use settings::ConnectorSettings;
+
+/// Connects to a target for changing accounts.
+///
+/// # Errors
+/// When the target cannot be reached or what must be known of it cannot be found out.
+pub async fn connect(
+    settings: &ConnectorSettings,
+) -> Result<Arc<dyn AccountWriter>, ConnectorError> {
+    match settings {
+        ConnectorSettings::Scim(_) => Err(not_yet()),
+        ConnectorSettings::Sandbox(settings) => Ok(Arc::new(sandbox::Sandbox::open(settings)?)),
+    }
+}
+
+/// Connects to a target for reading accounts only.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn open_reader(
+    settings: &ConnectorSettings,
+) -> Result<Arc<dyn AccountReader>, ConnectorError> {
+    match settings {
+        ConnectorSettings::Scim(_) => Err(not_yet()),
+        ConnectorSettings::Sandbox(settings) => {
+            Ok(Arc::new(sandbox::Sandbox::open_reader(settings)?))
+        }
+    }
+}
+
+fn not_yet() -> ConnectorError {
+    ConnectorError::Rejected("SCIM targets are not built in yet".to_owned())
+}

@@ -8,6 +8,10 @@ use secrecy::SecretString;
 use url::Url;
 
 /// How a target is spoken to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are as many of these as targets"
+)]
 #[derive(Clone, Debug)]
 pub enum ConnectorSettings {
     /// SCIM 2.0 (RFC 7643, RFC 7644).

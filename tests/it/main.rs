@@ -8,6 +8,7 @@
 
 mod cli;
 mod config;
+mod sandbox;
 mod servers;
 mod store;
 mod support;

@@ -1,0 +1,270 @@
+//! The practice application: accounts in a file, with rules and switches of a real one, and faults on demand.
+//!
+//! It decides nothing that a real application would not decide: unique and required attributes, which switches exist, what
+//! a list shows. Point a real directory at it to see what Provost would do before any application is involved.
+//! It is not meant to be fast or safe against power cuts.
+
+mod application;
+mod faults;
+mod file;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::application::{Mutation, fold};
+use self::faults::{Counts, Fate, Faults};
+use self::file::AccountFile;
+use super::connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+use super::settings::SandboxSettings;
+use crate::model::{
+    Account, AccountDraft, AccountId, AccountPatch, Capabilities, MembershipChange, Value,
+};
+
+pub use self::faults::FAULTS;
+
+/// Members named in one membership request.
+const MEMBERS: usize = 100;
+/// Requests side by side.
+const PARALLEL: usize = 4;
+
+/// The practice application, connected.
+#[derive(Debug)]
+pub struct Sandbox {
+    settings: SandboxSettings,
+    capabilities: Capabilities,
+    faults: Faults,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: AccountFile,
+    counts: Counts,
+}
+
+/// Checks the spelling of faults, for `config`.
+///
+/// # Errors
+/// Says which is wrong, and which there are.
+pub fn check_faults(words: &[String]) -> Result<(), String> {
+    Faults::parse(words).map(|_faults| ())
+}
+
+/// The application's own view of its accounts, without any fault, ordered by id.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn snapshot(path: &Path) -> Result<Vec<Account>, ConnectorError> {
+    let mut file = AccountFile::new(path, &[]);
+    file.refresh()?;
+    Ok(file.application.accounts().cloned().collect())
+}
+
+impl Sandbox {
+    /// Connects: reads the file, and writes it anew if most of it is past.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or a fault is misspelt.
+    pub fn open(settings: &SandboxSettings) -> Result<Self, ConnectorError> {
+        let sandbox = Self::new(settings)?;
+        sandbox.inner().file.compact()?;
+        Ok(sandbox)
+    }
+
+    /// Connects for reading: the file is read and never written.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a fault is misspelt.
+    pub fn open_reader(settings: &SandboxSettings) -> Result<Self, ConnectorError> {
+        let sandbox = Self::new(settings)?;
+        sandbox.inner().file.refresh()?;
+        Ok(sandbox)
+    }
+
+    fn new(settings: &SandboxSettings) -> Result<Self, ConnectorError> {
+        let faults = Faults::parse(&settings.faults).map_err(ConnectorError::Rejected)?;
+        let capabilities = Capabilities {
+            deactivate: settings.deactivate,
+            block_login: settings.block_login,
+            delete: settings.delete,
+            list_inactive: settings.list_inactive,
+            entitlements: settings.entitlements,
+            members_per_request: MEMBERS,
+            parallelism: PARALLEL,
+        };
+        let inner = Inner {
+            file: AccountFile::new(&settings.path, &settings.unique),
+            counts: Counts::default(),
+        };
+        Ok(Self {
+            settings: settings.clone(),
+            capabilities,
+            faults,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait(&self) {
+        if let Some(slow) = self.faults.slow {
+            tokio::time::sleep(Duration::from_millis(slow)).await;
+        }
+    }
+
+    /// What every call begins with.
+    async fn called(&self) -> Result<MutexGuard<'_, Inner>, ConnectorError> {
+        self.wait().await;
+        let mut inner = self.inner();
+        self.faults.meet(&mut inner.counts)?;
+        inner.file.refresh()?;
+        Ok(inner)
+    }
+
+    /// Makes a change, or loses it or its answer, as the faults say.
+    fn change<T>(
+        &self,
+        inner: &mut Inner,
+        create: bool,
+        decide: impl FnOnce(&application::Application) -> Result<(Vec<Mutation>, T), ConnectorError>,
+    ) -> Result<T, ConnectorError> {
+        let fate = self.faults.fate(&mut inner.counts, create);
+        let lost = || ConnectorError::Ambiguous("the answer was lost, by a fault".to_owned());
+        match fate {
+            Fate::LostBefore => Err(lost()),
+            Fate::LostAfter => inner.file.change(decide).and_then(|_answer| Err(lost())),
+            Fate::Answered => inner.file.change(decide),
+        }
+    }
+
+    fn rejected_by_fault(&self, id: Option<&AccountId>, account: &Account) -> bool {
+        let mut values = account.attributes.values().map(fold);
+        match id {
+            None => values.any(|value| self.faults.fails_create(&value)),
+            Some(id) => {
+                self.faults.fails_update(&id.0.to_lowercase())
+                    || values.any(|value| self.faults.fails_update(&value))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl AccountReader for Sandbox {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn list(&self) -> Result<Vec<Account>, ConnectorError> {
+        let inner = self.called().await?;
+        if self.faults.cut_list {
+            return Err(ConnectorError::Transient(
+                "the list broke off, by the fault cut-list".to_owned(),
+            ));
+        }
+        let accounts = inner.file.application.accounts();
+        let shown =
+            accounts.filter(|account| self.settings.list_inactive || account.active != Some(false));
+        Ok(shown.cloned().collect())
+    }
+
+    async fn get(&self, id: &AccountId) -> Result<Option<Account>, ConnectorError> {
+        let inner = self.called().await?;
+        Ok(inner.file.application.get(id).cloned())
+    }
+
+    async fn find(&self, attribute: &str, value: &Value) -> Result<Vec<Account>, ConnectorError> {
+        let inner = self.called().await?;
+        let application = &inner.file.application;
+        Ok(application.find(attribute, value, &self.settings.unique))
+    }
+
+    async fn probe(&self) -> Result<Vec<Finding>, ConnectorError> {
+        let inner = self.called().await?;
+        let finding = |what: &str, found: String| Finding {
+            what: what.to_owned(),
+            found,
+            ok: true,
+        };
+        let switch = |on: bool| if on { "yes" } else { "no" }.to_owned();
+        Ok(vec![
+            finding("file", self.settings.path.display().to_string()),
+            finding("accounts", inner.file.application.len().to_string()),
+            finding("deactivate", switch(self.settings.deactivate)),
+            finding("block-login", switch(self.settings.block_login)),
+            finding("delete", switch(self.settings.delete)),
+            finding("entitlements", switch(self.settings.entitlements)),
+        ])
+    }
+}
+
+#[async_trait]
+impl AccountWriter for Sandbox {
+    async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError> {
+        let mut inner = self.called().await?;
+        self.change(&mut inner, true, |application| {
+            let account = application.create(draft, &self.settings)?;
+            if self.rejected_by_fault(None, &account) {
+                return Err(ConnectorError::Rejected(
+                    "by the fault fail-create".to_owned(),
+                ));
+            }
+            Ok((vec![Mutation::Put(account.clone())], account))
+        })
+    }
+
+    async fn update(
+        &self,
+        id: &AccountId,
+        patch: &AccountPatch,
+    ) -> Result<Account, ConnectorError> {
+        let mut inner = self.called().await?;
+        let account = self.change(&mut inner, false, |application| {
+            let before = application.get(id).cloned();
+            let mut account = application.update(id, patch, &self.settings)?;
+            if self.rejected_by_fault(Some(id), &account) {
+                return Err(ConnectorError::Rejected(
+                    "by the fault fail-update".to_owned(),
+                ));
+            }
+            if let Some(before) = before {
+                if self.faults.ignore_deactivate && patch.active == Some(false) {
+                    account.active = before.active;
+                }
+                if self.faults.ignore_block && patch.login_allowed == Some(false) {
+                    account.login_allowed = before.login_allowed;
+                }
+            }
+            Ok((vec![Mutation::Put(account.clone())], account))
+        })?;
+        let ignored = (patch.active.is_some() && account.active != patch.active)
+            || (patch.login_allowed.is_some() && account.login_allowed != patch.login_allowed);
+        if ignored {
+            return Err(ConnectorError::Rejected(format!(
+                "account {id} was not switched although the application said so"
+            )));
+        }
+        Ok(account)
+    }
+
+    async fn set_members(&self, change: &MembershipChange) -> Result<(), ConnectorError> {
+        let mut inner = self.called().await?;
+        self.change(&mut inner, false, |application| {
+            let mutations = application.set_members(change, &self.settings)?;
+            Ok((mutations, ()))
+        })
+    }
+
+    async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError> {
+        let mut inner = self.called().await?;
+        self.change(&mut inner, false, |application| {
+            let mutations = application.delete(id, &self.settings)?;
+            Ok((mutations, ()))
+        })
+    }
+}
