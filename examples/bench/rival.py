@@ -10,7 +10,7 @@ and PATCHes groups in chunks of 100 members. It trusts every answer and has no d
 """
 import asyncio, hashlib, json, sqlite3, sys
 
-import aiohttp, ldap
+import aiohttp, ldap, ldap.dn
 from ldap.controls import SimplePagedResultsControl
 
 WORKERS, CHUNK, PAGE = 16, 100, 1000
@@ -30,6 +30,11 @@ def read(connection, base, what, attributes):
         page.cookie = next(c.cookie for c in controls if c.controlType == page.controlType)
         if not page.cookie:
             return
+
+
+def key(dn):
+    """A DN as one text, however the server spelled its escapes."""
+    return ldap.dn.dn2str(ldap.dn.str2dn(dn)).lower() if "\\" in dn else dn.lower()
 
 
 def user_of(entry):
@@ -55,9 +60,9 @@ def wanted(url, ca, bind_dn, password, people_base, groups_base):
         user = user_of(entry)
         text = json.dumps(user, sort_keys=True).encode()
         users[user["externalId"]] = user, hashlib.blake2b(text, digest_size=16).digest()
-        by_dn[dn.lower()] = user["externalId"]
+        by_dn[key(dn)] = user["externalId"]
     for _, entry in read(connection, groups_base, "(objectClass=groupOfNames)", ["cn", "member"]):
-        members = (by_dn.get(dn.decode().lower()) for dn in entry.get("member", []))
+        members = (by_dn.get(key(dn.decode())) for dn in entry.get("member", []))
         groups[entry["cn"][0].decode()] = {m for m in members if m}
     return users, groups
 

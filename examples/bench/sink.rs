@@ -54,12 +54,17 @@ fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
             return Ok(());
         }
         let (method, target) = line.split_once(' ').unwrap_or_default();
-        let (method, target) = (method.to_owned(), target.split(' ').next().unwrap_or_default().to_owned());
+        let (method, target) = (
+            method.to_owned(),
+            target.split(' ').next().unwrap_or_default().to_owned(),
+        );
         let (mut length, mut trusted) = (0, false);
         loop {
             line.clear();
             reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap_or(0);
             } else if name.eq_ignore_ascii_case("authorization") {
@@ -68,8 +73,16 @@ fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
         }
         body.resize(length, 0);
         reader.read_exact(&mut body)?;
-        let (status, answer) = if trusted { answer(sink, &method, &target, &body) } else { (401, error(401)) };
-        let text = if answer.is_null() { String::new() } else { answer.to_string() };
+        let (status, answer) = if trusted {
+            answer(sink, &method, &target, &body)
+        } else {
+            (401, error(401))
+        };
+        let text = if answer.is_null() {
+            String::new()
+        } else {
+            answer.to_string()
+        };
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{text}",
             text.len()
@@ -92,7 +105,11 @@ fn answer(sink: &Mutex<Sink>, method: &str, target: &str, body: &[u8]) -> (u16, 
     let mut parts = path.trim_start_matches("/scim/v2/").split('/');
     let (kind, id) = (parts.next().unwrap_or_default(), parts.next());
     // Parsed before the lock is taken: connections wait for each other only while something is stored.
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(body).unwrap_or(Value::Null) };
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(body).unwrap_or(Value::Null)
+    };
     let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
     *sink.requests.entry(format!("{method} {kind}")).or_default() += 1;
     let (shelf, key) = match kind {
@@ -103,11 +120,21 @@ fn answer(sink: &Mutex<Sink>, method: &str, target: &str, body: &[u8]) -> (u16, 
         _ => return discovery(kind),
     };
     match (method, id) {
-        ("GET", Some(id)) => shelf.rows.get(id).map_or_else(|| (404, error(404)), |row| (200, row.clone())),
+        ("GET", Some(id)) => shelf
+            .rows
+            .get(id)
+            .map_or_else(|| (404, error(404)), |row| (200, row.clone())),
         ("GET", None) => (200, find(shelf, key, query)),
         ("POST", None) => create(shelf, key, kind, body),
         ("PUT" | "PATCH", Some(id)) => change(shelf, kind, id, method, body),
-        ("DELETE", Some(id)) => (if shelf.rows.remove(id).is_some() { 204 } else { 404 }, Value::Null),
+        ("DELETE", Some(id)) => (
+            if shelf.rows.remove(id).is_some() {
+                204
+            } else {
+                404
+            },
+            Value::Null,
+        ),
         _ => (405, error(405)),
     }
 }
@@ -141,7 +168,9 @@ fn create(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> (u16, Val
 }
 
 fn change(shelf: &mut Shelf, kind: &str, id: &str, method: &str, body: Value) -> (u16, Value) {
-    let Some(row) = shelf.rows.get_mut(id) else { return (404, error(404)) };
+    let Some(row) = shelf.rows.get_mut(id) else {
+        return (404, error(404));
+    };
     if method == "PUT" {
         let meta = row["meta"].take();
         *row = body;
@@ -151,12 +180,19 @@ fn change(shelf: &mut Shelf, kind: &str, id: &str, method: &str, body: Value) ->
             patch(row, operation);
         }
     }
-    if kind == "Groups" { (204, Value::Null) } else { (200, row.clone()) }
+    if kind == "Groups" {
+        (204, Value::Null)
+    } else {
+        (200, row.clone())
+    }
 }
 
 fn patch(row: &mut Value, operation: &Value) {
     let op = operation["op"].as_str().unwrap_or_default().to_lowercase();
-    let (path, value) = (operation["path"].as_str().unwrap_or_default(), &operation["value"]);
+    let (path, value) = (
+        operation["path"].as_str().unwrap_or_default(),
+        &operation["value"],
+    );
     if path.is_empty() {
         if let (Some(row), Some(values)) = (row.as_object_mut(), value.as_object()) {
             row.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -169,12 +205,18 @@ fn patch(row: &mut Value, operation: &Value) {
         row[attribute] = json!([{"type": "work", sub: value}]);
     } else {
         // urn:…:User:department and name.givenName are one step down
-        let (outer, inner) = path.rsplit_once(if path.starts_with("urn:") { ':' } else { '.' }).unzip();
+        let (outer, inner) = path
+            .rsplit_once(if path.starts_with("urn:") { ':' } else { '.' })
+            .unzip();
         let place = match (outer, inner) {
             (Some(outer), Some(inner)) => &mut row[outer][inner],
             _ => &mut row[path],
         };
-        *place = if op == "remove" { Value::Null } else { value.clone() };
+        *place = if op == "remove" {
+            Value::Null
+        } else {
+            value.clone()
+        };
     }
 }
 
@@ -182,10 +224,14 @@ fn patch_members(row: &mut Value, op: &str, path: &str, value: &Value) {
     if !row["members"].is_array() {
         row["members"] = json!([]);
     }
-    let Some(members) = row["members"].as_array_mut() else { return };
+    let Some(members) = row["members"].as_array_mut() else {
+        return;
+    };
     let named: Vec<&Value> = value.as_array().into_iter().flatten().collect();
     match op {
-        "remove" if path.contains('[') => members.retain(|m| !path.contains(m["value"].as_str().unwrap_or("\0"))),
+        "remove" if path.contains('[') => {
+            members.retain(|m| !path.contains(m["value"].as_str().unwrap_or("\0")));
+        }
         "remove" => members.retain(|m| !named.iter().any(|n| n["value"] == m["value"])),
         "replace" => *members = named.into_iter().cloned().collect(),
         _ => members.extend(named.into_iter().cloned()),
@@ -198,14 +244,30 @@ fn find(shelf: &Shelf, key: &str, query: &str) -> Value {
         let value = value.trim_matches('"');
         let hits: Vec<Value> = if attribute == key {
             let id = shelf.by_key.get(&value.to_lowercase());
-            id.and_then(|id| shelf.rows.get(id)).into_iter().cloned().collect()
+            id.and_then(|id| shelf.rows.get(id))
+                .into_iter()
+                .cloned()
+                .collect()
         } else {
-            shelf.rows.values().filter(|row| row[attribute] == value).cloned().collect()
+            shelf
+                .rows
+                .values()
+                .filter(|row| row[attribute] == value)
+                .cloned()
+                .collect()
         };
         return list(&hits, hits.len(), 1);
     }
-    let number = |name: &str, otherwise| query.get(name).and_then(|n| n.parse().ok()).unwrap_or(otherwise);
-    let (start, count) = (usize::max(number("startIndex", 1), 1), usize::min(number("count", 100), 1000));
+    let number = |name: &str, otherwise| {
+        query
+            .get(name)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(otherwise)
+    };
+    let (start, count) = (
+        usize::max(number("startIndex", 1), 1),
+        usize::min(number("count", 100), 1000),
+    );
     let page = shelf.order.iter().skip(start - 1).take(count);
     let rows: Vec<Value> = page.filter_map(|id| shelf.rows.get(id)).cloned().collect();
     list(&rows, shelf.order.len(), start)
@@ -213,8 +275,19 @@ fn find(shelf: &Shelf, key: &str, query: &str) -> Value {
 
 /// What a plain look at the sink needs: how many users and groups, memberships, and users not active.
 pub fn tally(users: &[Value], groups: &[Value]) -> Map<String, Value> {
-    let members = groups.iter().map(|g| g["members"].as_array().map_or(0, Vec::len)).sum::<usize>();
+    let members = groups
+        .iter()
+        .map(|g| g["members"].as_array().map_or(0, Vec::len))
+        .sum::<usize>();
     let inactive = users.iter().filter(|u| u["active"] == false).count();
-    let counts = [("users", users.len()), ("inactive", inactive), ("groups", groups.len()), ("memberships", members)];
-    counts.into_iter().map(|(name, n)| (name.to_owned(), json!(n))).collect()
+    let counts = [
+        ("users", users.len()),
+        ("inactive", inactive),
+        ("groups", groups.len()),
+        ("memberships", members),
+    ];
+    counts
+        .into_iter()
+        .map(|(name, n)| (name.to_owned(), json!(n)))
+        .collect()
 }
