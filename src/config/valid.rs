@@ -267,6 +267,3 @@ fn shared_applications(targets: &[Section<'_>]) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

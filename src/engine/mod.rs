@@ -1,1 +1,22 @@
 //! The flow of one run, and applying an approved plan. The only room that sees both the core and the outside.
+
+mod apply;
+mod clock;
+mod error;
+mod gather;
+mod members;
+mod perform;
+mod recover;
+mod result;
+mod run;
+mod session;
+mod settle;
+mod snapshot;
+
+pub use clock::Clock;
+pub use error::EngineError;
+pub use gather::View;
+pub use result::{ChangeResult, ChangeStatus, RunReport, SourceReport, TargetReport};
+pub use run::{Request, plan, sync};
+pub use session::Session;
+pub use snapshot::Snapshot;

@@ -214,6 +214,9 @@ pub enum HeldWhy {
     /// Not seen, but the read was not complete, so it means nothing.
     #[error("not seen in a read that was not complete")]
     MissingUnproven,
+    /// A group or attribute that scope depends on may be missing because the read was not complete.
+    #[error("out of scope by a read that was not complete")]
+    ScopeUnproven,
     /// The account is protected: never suspended, renamed or deleted.
     #[error("the account is protected: {0}")]
     Protected(String),
@@ -363,6 +366,8 @@ pub struct Plan {
     pub notices: Vec<Notice>,
     /// Accounts nobody owns. Filled only when the live accounts were listed.
     pub orphans: Vec<Orphan>,
+    /// Identities that wait for another person's account (a manager's) and are looked at again once it exists.
+    pub pending: BTreeSet<Anchor>,
     /// Identities whose account is as wanted.
     pub unchanged: usize,
     /// Accounts under management (live shadows) before the plan: what percentages are of.

@@ -55,6 +55,9 @@ pub struct Shadow {
     pub account: Option<AccountId>,
     /// Managed attributes as last acknowledged or observed.
     pub attributes: BTreeMap<String, Value>,
+    /// Values that were sent and that the target did not keep: what it holds instead is in `attributes`.
+    /// The same value is not sent again; another one is. `None` means that clearing did not take.
+    pub unkept: BTreeMap<String, Option<Value>>,
     /// Entitlements that *we* granted and that were confirmed.
     pub entitlements: BTreeSet<String>,
     /// Why *we* suspended it; empty if we did not. Only what we suspended is re-activated by us.
@@ -85,6 +88,7 @@ impl Shadow {
             label,
             account: None,
             attributes: BTreeMap::new(),
+            unkept: BTreeMap::new(),
             entitlements: BTreeSet::new(),
             suspended: Suspensions::new(),
             suspended_by: BTreeSet::new(),

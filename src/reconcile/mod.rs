@@ -1,6 +1,22 @@
 //! Every decision, and nothing but decisions: pure functions over `model` values.
+//!
+//! [`reconcile()`] makes a plan from a [`Situation`]; [`guard::review`] judges it.
+//! Reading, storing and applying are elsewhere; nothing here knows the clock, a file or a network.
 
+mod correlate;
+mod desired;
+mod diff;
+pub mod guard;
 pub mod mapping;
+mod observe;
+mod plan;
+mod protect;
 mod rules;
+mod situation;
+mod unique;
 
+pub use observe::{observe, remember};
+pub use plan::{Reconciled, reconcile};
 pub use rules::{DriftPolicy, Limit, Limits, SyncPolicy, TargetRules};
+pub use situation::{Live, Person, Presence, Reference, Register, Situation, fold};
+pub use unique::names_of;

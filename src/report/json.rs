@@ -275,6 +275,7 @@ fn held_why(why: &HeldWhy) -> &'static str {
         HeldWhy::Unreadable(_) => "unreadable",
         HeldWhy::MissingOnce => "missing-once",
         HeldWhy::MissingUnproven => "missing-unproven",
+        HeldWhy::ScopeUnproven => "scope-unproven",
         HeldWhy::Protected(_) => "protected",
         HeldWhy::Policy { .. } => "policy",
         HeldWhy::AccountGone => "account-gone",
@@ -433,6 +434,7 @@ mod tests {
             held: Vec::new(),
             notices: Vec::new(),
             orphans: Vec::new(),
+            pending: std::collections::BTreeSet::new(),
             unchanged: 0,
             managed: 1,
         };

@@ -120,6 +120,8 @@ pub struct Intent {
     pub summary: String,
     /// The shadow before.
     pub before: Option<Shadow>,
+    /// The shadow as it will be if the operation takes effect exactly as planned.
+    pub after: Shadow,
 }
 
 /// What becomes of a shadow.

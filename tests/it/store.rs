@@ -34,6 +34,7 @@ fn intent(n: usize) -> Intent {
         keys: BTreeMap::from([("userName".to_owned(), Value::Text(format!("p{n}")))]),
         summary: format!("create p{n}"),
         before: None,
+        after: shadow(n, &format!("p{n}")),
     }
 }
 

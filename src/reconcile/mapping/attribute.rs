@@ -184,6 +184,14 @@ impl Attribute {
         }
     }
 
+    /// The directory attribute that names another person, if this is a reference.
+    pub fn reference(&self) -> Option<&str> {
+        match &self.from {
+            From::Reference(name) => Some(name),
+            From::Program(_) => None,
+        }
+    }
+
     /// The value for one identity.
     pub fn project(
         &self,

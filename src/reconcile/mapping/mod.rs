@@ -101,6 +101,25 @@ impl Mapping {
         &self.sources
     }
 
+    /// Whether any attribute refers to another person.
+    #[must_use]
+    pub fn has_references(&self) -> bool {
+        self.attributes
+            .iter()
+            .any(|attribute| attribute.reference().is_some())
+    }
+
+    /// The DNs of the people that an identity's reference attributes name, as the directory spells them.
+    #[must_use]
+    pub fn references(&self, identity: &Identity) -> Vec<String> {
+        self.attributes
+            .iter()
+            .filter_map(|attribute| identity.attributes.text(attribute.reference()?))
+            .map(|dn| dn.trim().to_owned())
+            .filter(|dn| !dn.is_empty())
+            .collect()
+    }
+
     /// The groups that the mapping refers to.
     #[must_use]
     pub fn group_need(&self) -> &GroupUse {

@@ -157,6 +157,7 @@ mod tests {
             held: vec![held("7")],
             notices: Vec::new(),
             orphans: (0..12).map(orphan).collect(),
+            pending: std::collections::BTreeSet::new(),
             unchanged: 296,
             managed: 298,
         }

@@ -167,7 +167,7 @@ impl ScimServer {
 }
 
 /// One request on a connection of its own.
-pub fn http(
+fn http(
     port: u16,
     token: &str,
     method: &str,

@@ -1,0 +1,56 @@
+//! Why a run could not be carried out.
+
+use crate::model::Outcome;
+use crate::source::SourceError;
+use crate::store::StoreError;
+use crate::target::ConnectorError;
+
+/// Why a run, or the run of one target, could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The directory cannot be read at all.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The application cannot be used at all.
+    #[error("target \"{target}\": {error}")]
+    Target {
+        /// The target.
+        target: String,
+        /// What went wrong.
+        error: ConnectorError,
+    },
+    /// A name on the command line is not in the configuration.
+    #[error("there is no {kind} named \"{name}\"; configured are: {known}")]
+    Unknown {
+        /// "target" or "source".
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A digest was given that is not the one that waits.
+    #[error("{0}")]
+    Digest(String),
+    /// A part of the run panicked. The others went on.
+    #[error("the run of \"{0}\" ended in a panic; please report it with the log")]
+    Panicked(String),
+}
+
+impl EngineError {
+    /// The outcome that every surface shows for this error.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Store(StoreError::Locked { .. }) => Outcome::Locked,
+            Self::Source(_) => Outcome::SourceIncomplete,
+            Self::Unknown { .. } => Outcome::ConfigInvalid,
+            Self::Store(_) | Self::Target { .. } | Self::Digest(_) | Self::Panicked(_) => {
+                Outcome::Failed
+            }
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! One change against the target: the call, what it means, and the shadow that follows from it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::result::ChangeStatus;
+use crate::model::{
+    Account, AccountDraft, AccountPatch, Action, Change, Effect, How, Life, Origin, Shadow, Value,
+};
+use crate::reconcile::mapping::Mapping;
+use crate::reconcile::{fold, remember};
+use crate::store::{Intent, ShadowMove};
+use crate::target::{AccountWriter, ConnectorError};
+
+/// What a change needs to be carried out.
+pub(super) struct Bench<'a> {
+    pub writer: &'a dyn AccountWriter,
+    pub mapping: &'a Mapping,
+    pub now: Timestamp,
+}
+
+/// How one change ended, and what becomes of the shadow.
+pub(super) struct Performed {
+    pub status: ChangeStatus,
+    pub shadow: ShadowMove,
+    /// The error that should stop the whole target, if it is one of those.
+    pub stop: Option<ConnectorError>,
+}
+
+/// The intent of a change: enough to find out after a crash what became of it.
+pub(super) fn intent(change: &Change, before: Option<&Shadow>, bench: &Bench<'_>) -> Intent {
+    let mut keys = std::collections::BTreeMap::new();
+    if change.action == Action::Create {
+        let names = bench
+            .mapping
+            .match_rules()
+            .iter()
+            .map(|rule| rule.account.as_str());
+        let unique = bench
+            .mapping
+            .rules()
+            .iter()
+            .filter(|r| r.unique)
+            .map(|r| r.name.as_str());
+        for name in names.chain(unique) {
+            if let Some(value) = after(change, name) {
+                keys.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    Intent {
+        anchor: change.anchor.clone(),
+        action: change.action.clone(),
+        account: change
+            .account
+            .clone()
+            .or_else(|| before.and_then(|s| s.account.clone())),
+        keys,
+        summary: summary(change),
+        before: before.cloned(),
+        after: intended(change, before, bench.now),
+    }
+}
+
+fn after<'a>(change: &'a Change, name: &str) -> Option<&'a Value> {
+    let attribute = change
+        .attributes
+        .iter()
+        .find(|attribute| attribute.name == name)?;
+    attribute.after.as_ref()
+}
+
+/// A change in a few words, without values: it goes to logs.
+pub(super) fn summary(change: &Change) -> String {
+    format!("{} ({})", change.action.as_str(), change.reason)
+}
+
+/// The shadow as it will be if the change takes effect exactly as planned.
+fn intended(change: &Change, before: Option<&Shadow>, now: Timestamp) -> Shadow {
+    let origin = if change.action == Action::Link {
+        Origin::Adopted
+    } else {
+        Origin::Created
+    };
+    let mut shadow = before
+        .cloned()
+        .unwrap_or_else(|| Shadow::new(change.anchor.clone(), change.label.clone(), origin));
+    shadow.label.clone_from(&change.label);
+    if shadow.account.is_none() {
+        shadow.account.clone_from(&change.account);
+    }
+    match &change.action {
+        Action::Create | Action::Update => {
+            for attribute in &change.attributes {
+                match &attribute.after {
+                    Some(value) => shadow
+                        .attributes
+                        .insert(attribute.name.clone(), value.clone()),
+                    None => shadow.attributes.remove(&attribute.name),
+                };
+            }
+            if change.action == Action::Create {
+                shadow.active = Some(true);
+            }
+        }
+        Action::Suspend(how) => {
+            shadow.suspended.clone_from(&change.suspended_after);
+            shadow.suspended_by.clone_from(how);
+            shadow.suspended_since = shadow.suspended_since.or(Some(now));
+            if how.contains(&How::Deactivate) {
+                shadow.active = Some(false);
+            }
+        }
+        Action::Reactivate(how) => {
+            shadow.suspended.clear();
+            shadow.suspended_by.clear();
+            shadow.suspended_since = None;
+            if how.contains(&How::Deactivate) {
+                shadow.active = Some(true);
+            }
+        }
+        Action::Entitle => {
+            shadow.entitlements.extend(change.grant.iter().cloned());
+            shadow
+                .entitlements
+                .retain(|name| !change.revoke.contains(name));
+        }
+        Action::Delete => shadow.life = Life::Tombstone { since: now },
+        Action::Link => {}
+    }
+    shadow
+}
+
+/// Carries out one change other than an entitlement, which goes by group (see `members`).
+pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>) -> Performed {
+    let answer = match &change.action {
+        Action::Create => create(change, bench).await,
+        Action::Link => adopt(intent, bench).await,
+        Action::Update => {
+            let attributes = change
+                .attributes
+                .iter()
+                .map(|a| (a.name.clone(), a.after.clone()));
+            let patch = AccountPatch {
+                attributes: attributes.collect(),
+                ..AccountPatch::default()
+            };
+            update(intent, &patch, bench).await
+        }
+        Action::Suspend(how) => match still_theirs(intent, bench).await {
+            Ok(()) => update(intent, &switch(how, false), bench).await,
+            Err(error) => Err(error),
+        },
+        Action::Reactivate(how) => update(intent, &switch(how, true), bench).await,
+        Action::Delete => match still_theirs(intent, bench).await {
+            Ok(()) => return conclude_delete(intent, bench).await,
+            Err(error) => Err(error),
+        },
+        // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
+        Action::Entitle => Ok(None),
+    };
+    match answer {
+        Ok(account) => confirmed(change, intent, account.as_ref(), bench),
+        Err(error) => failed(intent, &error, bench),
+    }
+}
+
+async fn create(change: &Change, bench: &Bench<'_>) -> Result<Option<Account>, ConnectorError> {
+    let attributes = change
+        .attributes
+        .iter()
+        .filter_map(|attribute| Some((attribute.name.clone(), attribute.after.clone()?)))
+        .collect();
+    bench
+        .writer
+        .create(&AccountDraft { attributes })
+        .await
+        .map(Some)
+}
+
+async fn adopt(intent: &Intent, bench: &Bench<'_>) -> Result<Option<Account>, ConnectorError> {
+    let Some(id) = &intent.account else {
+        return Ok(None);
+    };
+    match bench.writer.get(id).await? {
+        Some(account) => Ok(Some(account)),
+        None => Err(ConnectorError::NotFound(format!("account {id}"))),
+    }
+}
+
+/// Sends a patch; where the answer got lost, the account itself says what became of it.
+async fn update(
+    intent: &Intent,
+    patch: &AccountPatch,
+    bench: &Bench<'_>,
+) -> Result<Option<Account>, ConnectorError> {
+    let Some(id) = &intent.account else {
+        return Err(ConnectorError::NotFound("the account has no id".to_owned()));
+    };
+    match bench.writer.update(id, patch).await {
+        Err(ConnectorError::Ambiguous(why)) => match bench.writer.get(id).await {
+            Ok(Some(account)) if holds(&account, patch) => Ok(Some(account)),
+            Ok(Some(_)) => Err(ConnectorError::Transient(why)),
+            Ok(None) => Err(ConnectorError::NotFound(format!("account {id}"))),
+            Err(_) => Err(ConnectorError::Ambiguous(why)),
+        },
+        answer => answer.map(Some),
+    }
+}
+
+fn switch(how: &BTreeSet<How>, on: bool) -> AccountPatch {
+    AccountPatch {
+        active: how.contains(&How::Deactivate).then_some(on),
+        login_allowed: how.contains(&How::BlockLogin).then_some(on),
+        ..AccountPatch::default()
+    }
+}
+
+fn holds(account: &Account, patch: &AccountPatch) -> bool {
+    patch
+        .active
+        .is_none_or(|active| account.active == Some(active))
+        && patch
+            .login_allowed
+            .is_none_or(|allowed| account.login_allowed == Some(allowed))
+        && patch
+            .attributes
+            .iter()
+            .all(|(name, value)| account.attributes.get(name) == value.as_ref())
+}
+
+/// Before something is taken away: does the id still belong to the same person? Some applications use ids again.
+async fn still_theirs(intent: &Intent, bench: &Bench<'_>) -> Result<(), ConnectorError> {
+    let Some(id) = &intent.account else {
+        return Ok(());
+    };
+    let Some(account) = bench.writer.get(id).await? else {
+        return Err(ConnectorError::NotFound(format!("account {id}")));
+    };
+    let before = intent.before.as_ref().unwrap_or(&intent.after);
+    let matched = bench
+        .mapping
+        .match_rules()
+        .iter()
+        .map(|rule| rule.account.as_str());
+    let unique = bench
+        .mapping
+        .rules()
+        .iter()
+        .filter(|r| r.unique)
+        .map(|r| r.name.as_str());
+    let known: Vec<bool> = matched
+        .chain(unique)
+        .filter_map(|name| Some((before.attributes.get(name)?, account.attributes.get(name)?)))
+        .map(|(ours, theirs)| fold(&ours.to_string()) == fold(&theirs.to_string()))
+        .collect();
+    if known.is_empty() || known.contains(&true) {
+        return Ok(());
+    }
+    Err(ConnectorError::Rejected(format!(
+        "account {id} no longer carries any name we know; it may belong to somebody else now, so nothing was taken away"
+    )))
+}
+
+async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
+    let Some(id) = &intent.account else {
+        return failed(
+            intent,
+            &ConnectorError::NotFound("the account has no id".to_owned()),
+            bench,
+        );
+    };
+    match bench.writer.delete(id).await {
+        Ok(()) => Performed {
+            status: ChangeStatus::Done,
+            shadow: put(intent.after.clone(), intent, "done", bench),
+            stop: None,
+        },
+        Err(error) => failed(intent, &error, bench),
+    }
+}
+
+/// The target confirmed: the shadow is what the target says it holds.
+fn confirmed(
+    change: &Change,
+    intent: &Intent,
+    account: Option<&Account>,
+    bench: &Bench<'_>,
+) -> Performed {
+    let mut shadow = intent.after.clone();
+    let mut differs = Vec::new();
+    if let Some(account) = account {
+        shadow.account = Some(account.id.clone());
+        shadow.active = account.active.or(shadow.active);
+        shadow.life = Life::Live;
+        remember(
+            &mut shadow,
+            account,
+            bench.mapping.rules().iter().map(|rule| rule.name.as_str()),
+        );
+        if matches!(change.action, Action::Create | Action::Update) {
+            for attribute in &change.attributes {
+                if account.attributes.get(&attribute.name) == attribute.after.as_ref() {
+                    shadow.unkept.remove(&attribute.name);
+                } else {
+                    shadow
+                        .unkept
+                        .insert(attribute.name.clone(), attribute.after.clone());
+                    differs.push(attribute.name.clone());
+                }
+            }
+        }
+    }
+    let (status, result) = if differs.is_empty() {
+        (ChangeStatus::Done, "done".to_owned())
+    } else {
+        let what = format!("the application did not keep {}", differs.join(", "));
+        (ChangeStatus::DoneWith(what.clone()), what)
+    };
+    Performed {
+        status,
+        shadow: put(shadow, intent, &result, bench),
+        stop: None,
+    }
+}
+
+fn put(mut shadow: Shadow, intent: &Intent, result: &str, bench: &Bench<'_>) -> ShadowMove {
+    shadow.remember(Effect {
+        at: bench.now,
+        what: intent.summary.clone(),
+        result: result.to_owned(),
+    });
+    ShadowMove::Put(shadow)
+}
+
+/// The target did not confirm: the shadow moves only where the error itself is knowledge.
+pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>) -> Performed {
+    let text = error.to_string();
+    let stop = match error {
+        ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. } => Some(error.clone()),
+        ConnectorError::Transient(_)
+        | ConnectorError::Conflict(_)
+        | ConnectorError::NotFound(_)
+        | ConnectorError::Rejected(_)
+        | ConnectorError::Ambiguous(_)
+        | ConnectorError::Protocol(_) => None,
+    };
+    let doing = intent.summary.clone();
+    let (status, shadow) = match (error, &intent.before) {
+        (ConnectorError::Ambiguous(_), before) => {
+            let mut shadow = before.clone().unwrap_or_else(|| intent.after.clone());
+            shadow.life = Life::Unconfirmed { doing };
+            (
+                ChangeStatus::Unconfirmed(text.clone()),
+                put(shadow, intent, &text, bench),
+            )
+        }
+        (ConnectorError::NotFound(_), Some(before)) => {
+            let mut shadow = before.clone();
+            shadow.life = Life::Tombstone { since: bench.now };
+            (
+                ChangeStatus::Failed(text.clone()),
+                put(shadow, intent, &text, bench),
+            )
+        }
+        (_, Some(before)) => (
+            ChangeStatus::Failed(text.clone()),
+            put(before.clone(), intent, &text, bench),
+        ),
+        (_, None) => (ChangeStatus::Failed(text), ShadowMove::Keep),
+    };
+    Performed {
+        status,
+        shadow,
+        stop,
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run did, target by target: what reports, exit codes and status are made from.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::model::{Change, Outcome, Plan};
+use crate::reconcile::guard::Verdict;
+
+/// How one change ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChangeStatus {
+    /// Made and confirmed.
+    Done,
+    /// Made, but the application holds something else than was sent, as said.
+    DoneWith(String),
+    /// Not made, for this reason; tried again at the next run.
+    Failed(String),
+    /// Begun, and nobody knows whether it took effect; the next run reads before it decides.
+    Unconfirmed(String),
+    /// Not begun: an earlier change to the same account failed, or the target stopped answering.
+    Skipped(String),
+}
+
+/// One change and how it ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeResult {
+    /// The change.
+    pub change: Change,
+    /// How it ended.
+    pub status: ChangeStatus,
+}
+
+/// The run of one target.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TargetReport {
+    /// The target's name.
+    pub target: String,
+    /// The plan; absent if none could be made.
+    pub plan: Option<Plan>,
+    /// The guard's verdict on it.
+    pub verdict: Option<Verdict>,
+    /// How each applied change ended, in the order of application. Empty in a dry run.
+    pub results: Vec<ChangeResult>,
+    /// Why no plan could be made, or why applying stopped.
+    pub error: Option<String>,
+    /// Remarks on the run itself (recovered operations, a rebuilt store).
+    pub remarks: Vec<String>,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// A whole run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunReport {
+    /// The run's number; 0 for a dry run.
+    pub run: u64,
+    /// When it began.
+    pub began: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Each source that was read: a sentence for people.
+    pub sources: BTreeMap<String, SourceReport>,
+    /// Each target.
+    pub targets: Vec<TargetReport>,
+}
+
+/// The read of one source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceReport {
+    /// Which server or file answered.
+    pub server: String,
+    /// When the data was read.
+    pub read_at: Timestamp,
+    /// Entries returned.
+    pub people: u64,
+    /// What was missing; empty means complete.
+    pub shortfalls: Vec<String>,
+    /// Entries that could not be read, as "DN: why".
+    pub problems: Vec<String>,
+}
+
+impl RunReport {
+    /// The outcome of the whole run: that of the target that needs most attention.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let incomplete = self
+            .sources
+            .values()
+            .any(|source| !source.shortfalls.is_empty())
+            .then_some(Outcome::SourceIncomplete);
+        self.targets
+            .iter()
+            .map(|target| target.outcome)
+            .chain(incomplete)
+            .max()
+            .unwrap_or(Outcome::NothingToDo)
+    }
+}
+
+impl TargetReport {
+    /// The report of a target for which no plan could be made.
+    #[must_use]
+    pub fn failed(target: &str, error: &super::EngineError) -> Self {
+        Self {
+            target: target.to_owned(),
+            plan: None,
+            verdict: None,
+            results: Vec::new(),
+            error: Some(error.to_string()),
+            remarks: Vec::new(),
+            outcome: error.outcome(),
+        }
+    }
+
+    /// The outcome that follows from plan, verdict and results.
+    #[must_use]
+    pub(super) fn judge(&self, dry: bool) -> Outcome {
+        if self.error.is_some() {
+            return Outcome::Failed;
+        }
+        let Some(plan) = &self.plan else {
+            return Outcome::Failed;
+        };
+        if self
+            .verdict
+            .as_ref()
+            .is_some_and(|verdict| !verdict.staged.is_empty())
+        {
+            return Outcome::Quarantined;
+        }
+        let complete = |result: &ChangeResult| match result.status {
+            ChangeStatus::Done | ChangeStatus::DoneWith(_) => true,
+            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
+                false
+            }
+        };
+        if !self.results.iter().all(complete) {
+            return Outcome::PartlyFailed;
+        }
+        if dry && !plan.changes.is_empty() {
+            return Outcome::ChangesPlanned;
+        }
+        if !plan.held.is_empty() {
+            return Outcome::Held;
+        }
+        if self.results.is_empty() {
+            Outcome::NothingToDo
+        } else {
+            Outcome::Applied
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The flow of one run: read the sources, then, for each target side by side: look, decide, judge, apply.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::apply::{Applying, apply};
+use super::gather::{Gathered, Inputs, View, gather};
+use super::recover::{self, Recovered, recover};
+use super::result::{ChangeStatus, RunReport, SourceReport, TargetReport};
+use super::settle::{remember, settle};
+use super::{EngineError, Session, Snapshot};
+use crate::config::TargetSpec;
+use crate::model::{Action, Anchor};
+use crate::reconcile::guard::{self, Approval, GuardContext};
+use crate::reconcile::{Reconciled, reconcile};
+use crate::store::{Conclusion, ShadowMove, TargetMeta};
+use crate::target::{self, AccountReader, AccountWriter, ConnectorError};
+
+/// A newcomer's manager may be a newcomer too: references are completed in a second pass, chains need no third.
+const PASSES: usize = 2;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The targets; empty means all.
+    pub targets: Vec<String>,
+    /// How the targets are looked at.
+    pub view: View,
+    /// The digest of a whole plan that a person approved, or a prefix of it.
+    pub approve: Option<String>,
+}
+
+/// Plans, and changes nothing: neither a target nor our own state.
+///
+/// # Errors
+/// When the state or a source cannot be used at all, or a name is unknown. Trouble with one target is in its report.
+pub async fn plan(session: &Session, request: &Request) -> Result<RunReport, EngineError> {
+    run(session, request, true).await
+}
+
+/// Runs one full cycle: what the guard allows is applied.
+///
+/// # Errors
+/// As for [`plan`].
+pub async fn sync(session: &Session, request: &Request) -> Result<RunReport, EngineError> {
+    run(session, request, false).await
+}
+
+async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunReport, EngineError> {
+    let began = session.clock.now();
+    let targets = session.select(&request.targets)?;
+    let run = if dry { 0 } else { session.state.next_run()? };
+    let mut sources = BTreeMap::new();
+    let mut snapshots: HashMap<String, Result<Arc<Snapshot>, String>> = HashMap::new();
+    let names: BTreeSet<&str> = targets
+        .iter()
+        .map(|target| target.source.as_str())
+        .collect();
+    let only = names.len() == 1;
+    for name in names {
+        match read(session, name, dry).await {
+            Ok(snapshot) => {
+                sources.insert(name.to_owned(), describe(&snapshot));
+                snapshots.insert(name.to_owned(), Ok(Arc::new(snapshot)));
+            }
+            Err(error) if only => return Err(error),
+            Err(error) => {
+                snapshots.insert(name.to_owned(), Err(error.to_string()));
+            }
+        }
+    }
+    let mut tasks = Vec::new();
+    for spec in targets {
+        let name = spec.name.clone();
+        let task = match snapshots.get(&spec.source) {
+            Some(Ok(snapshot)) => {
+                let (session, snapshot) = (session.clone(), Arc::clone(snapshot));
+                let approve = request.approve.clone();
+                let view = request.view;
+                Ok(tokio::spawn(async move {
+                    let one = OneTarget {
+                        session: &session,
+                        spec: &spec,
+                        snapshot: &snapshot,
+                        view,
+                        approve,
+                        run,
+                        dry,
+                    };
+                    Box::pin(one.run()).await
+                }))
+            }
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("its source was not read".to_owned()),
+        };
+        tasks.push((name, task));
+    }
+    let mut reports = Vec::new();
+    for (name, task) in tasks {
+        reports.push(match task {
+            Ok(task) => task.await.unwrap_or_else(|_panic| {
+                TargetReport::failed(&name, &EngineError::Panicked(name.clone()))
+            }),
+            Err(why) => TargetReport {
+                outcome: crate::model::Outcome::SourceIncomplete,
+                ..TargetReport::failed(&name, &EngineError::Digest(why))
+            },
+        });
+    }
+    let ended = session.clock.now();
+    Ok(RunReport {
+        run,
+        began,
+        ended,
+        sources,
+        targets: reports,
+    })
+}
+
+/// Reads a source and, unless this is a dry run, remembers the read.
+async fn read(session: &Session, name: &str, dry: bool) -> Result<Snapshot, EngineError> {
+    let mut snapshot = session.fetch(name).await?;
+    if !dry {
+        if snapshot.is_complete() {
+            session.forget_acceptance(name)?;
+        }
+        tokio::task::block_in_place(|| snapshot.commit(&session.state))?;
+    }
+    Ok(snapshot)
+}
+
+fn describe(snapshot: &Snapshot) -> SourceReport {
+    SourceReport {
+        server: snapshot.server.clone(),
+        read_at: snapshot.read_at,
+        people: snapshot.people,
+        shortfalls: snapshot.shortfalls.clone(),
+        problems: snapshot
+            .problems
+            .iter()
+            .map(|p| format!("{}: {}", p.dn, p.why))
+            .collect(),
+    }
+}
+
+/// The run of one target.
+struct OneTarget<'a> {
+    session: &'a Session,
+    spec: &'a TargetSpec,
+    snapshot: &'a Snapshot,
+    view: View,
+    approve: Option<String>,
+    run: u64,
+    dry: bool,
+}
+
+impl OneTarget<'_> {
+    /// The whole flow for one target. Trouble ends in the report, never in silence.
+    async fn run(&self) -> TargetReport {
+        let result = if self.dry {
+            self.plan().await
+        } else {
+            self.sync().await
+        };
+        let report = result.unwrap_or_else(|error| TargetReport::failed(&self.spec.name, &error));
+        if !self.dry
+            && let Err(error) = remember(self.session, &report)
+        {
+            return TargetReport::failed(&self.spec.name, &error);
+        }
+        report
+    }
+
+    /// A dry run: opens a reader, and there is no writer to be had here.
+    async fn plan(&self) -> Result<TargetReport, EngineError> {
+        let reader = target::open_reader(&self.spec.connector)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let recovered = self.recover(&*reader).await?;
+        let gathered = self.gather(&*reader, &recovered, self.view).await?;
+        let decided = reconcile(&gathered.situation);
+        let mut report = self.judge(&decided, &BTreeSet::new())?;
+        report.remarks = recovered
+            .into_iter()
+            .map(|found| found.remark)
+            .filter(|r| !r.is_empty())
+            .collect();
+        report.outcome = report.judge(true);
+        Ok(report)
+    }
+
+    /// A run that applies: the same reading and deciding, then what the guard approved.
+    async fn sync(&self) -> Result<TargetReport, EngineError> {
+        let writer = target::connect(&self.spec.connector)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let reader: &dyn AccountReader = &*writer;
+        let recovered = self.recover(reader).await?;
+        recover::record(&self.spec.name, &self.session.state, &recovered)?;
+        let remarks = recovered
+            .into_iter()
+            .map(|found| found.remark)
+            .filter(|r| !r.is_empty())
+            .collect();
+        let mut report: Option<TargetReport> = None;
+        let mut created = BTreeSet::new();
+        for pass in 0..PASSES {
+            let view = if pass == 0 { self.view } else { View::Sync };
+            let gathered = self.gather(reader, &[], view).await?;
+            self.observe(&gathered)?;
+            let decided = reconcile(&gathered.situation);
+            let mut this = self.judge(&decided, &created)?;
+            self.apply(&*writer, &mut this).await?;
+            settle(self.session, &self.spec.name, &gathered, &decided, &this)?;
+            created = made(&this);
+            let again = !decided.plan.pending.is_empty() && !created.is_empty();
+            report = Some(match report {
+                None => this,
+                Some(first) => merge(first, this),
+            });
+            if !again {
+                break;
+            }
+        }
+        let mut report = report.ok_or_else(|| EngineError::Panicked(self.spec.name.clone()))?;
+        report.remarks = remarks;
+        report.outcome = report.judge(false);
+        Ok(report)
+    }
+
+    async fn recover(&self, reader: &dyn AccountReader) -> Result<Vec<Recovered>, EngineError> {
+        let state = &self.session.state;
+        let now = self.session.clock.now();
+        recover(&self.spec.name, state, reader, &self.spec.mapping, now).await
+    }
+
+    async fn gather<'b>(
+        &'b self,
+        reader: &'b dyn AccountReader,
+        recovered: &'b [Recovered],
+        view: View,
+    ) -> Result<Gathered<'b>, EngineError> {
+        let inputs = Inputs {
+            spec: self.spec,
+            config: &self.session.config.digest,
+            state: &self.session.state,
+            snapshot: self.snapshot,
+            recovered,
+            view,
+            now: self.session.clock.now(),
+        };
+        gather(&inputs, reader).await
+    }
+
+    /// Records what the live accounts corrected.
+    fn observe(&self, gathered: &Gathered<'_>) -> Result<(), EngineError> {
+        if gathered.observed.is_empty() {
+            return Ok(());
+        }
+        let conclusions = gathered
+            .observed
+            .iter()
+            .map(|shadow| Conclusion {
+                op: None,
+                anchor: shadow.anchor.clone(),
+                shadow: ShadowMove::Put(shadow.clone()),
+                result: "observed".to_owned(),
+            })
+            .collect();
+        Ok(self.session.state.conclude(&self.spec.name, conclusions)?)
+    }
+
+    /// The guard's judgement, the same in a dry run and a real one.
+    fn judge(
+        &self,
+        decided: &Reconciled,
+        created: &BTreeSet<Anchor>,
+    ) -> Result<TargetReport, EngineError> {
+        let meta = self.session.state.target_meta(&self.spec.name)?;
+        let plan = &decided.plan;
+        let context = GuardContext {
+            now: self.session.clock.now(),
+            reviewed_before: meta.released_once || !created.is_empty(),
+            recent_destructive: recent(&meta, self.session.clock.now()),
+            created: created.clone(),
+            approval: self.approval(plan, &meta)?,
+        };
+        let verdict = guard::review(plan, &self.spec.rules, &context);
+        Ok(TargetReport {
+            target: self.spec.name.clone(),
+            plan: Some(plan.clone()),
+            verdict: Some(verdict),
+            results: Vec::new(),
+            error: None,
+            remarks: Vec::new(),
+            outcome: crate::model::Outcome::NothingToDo,
+        })
+    }
+
+    fn approval(
+        &self,
+        plan: &crate::model::Plan,
+        meta: &TargetMeta,
+    ) -> Result<Approval, EngineError> {
+        if let Some(typed) = &self.approve {
+            let digest = plan.digest();
+            if digest.is_named_by(typed) {
+                return Ok(Approval::Plan(digest));
+            }
+            return Err(EngineError::Digest(format!(
+                "the plan for \"{}\" is {} now, not {typed}; nothing was applied. Look at it with `provost plan {}`",
+                self.spec.name,
+                digest.short(),
+                self.spec.name
+            )));
+        }
+        Ok(meta
+            .release
+            .as_ref()
+            .map_or(Approval::None, |release| Approval::Staged {
+                digest: release.digest.clone(),
+                at: release.at,
+            }))
+    }
+
+    async fn apply(
+        &self,
+        writer: &dyn AccountWriter,
+        report: &mut TargetReport,
+    ) -> Result<(), EngineError> {
+        let Some(verdict) = &report.verdict else {
+            return Ok(());
+        };
+        let by = Applying {
+            target: &self.spec.name,
+            run: self.run,
+            state: &self.session.state,
+            writer,
+            mapping: &self.spec.mapping,
+            now: self.session.clock.now(),
+            progress: &self.session.apply_progress,
+        };
+        let applied = apply(&verdict.approved, &by).await?;
+        report.results = applied.results;
+        report.error = applied.stopped.map(|error| error.to_string());
+        Ok(())
+    }
+
+    fn failed(&self, error: ConnectorError) -> EngineError {
+        EngineError::Target {
+            target: self.spec.name.clone(),
+            error,
+        }
+    }
+}
+
+/// Destructive changes confirmed in the last 24 hours.
+fn recent(meta: &TargetMeta, now: jiff::Timestamp) -> usize {
+    let day = jiff::SignedDuration::from_hours(24);
+    meta.history
+        .iter()
+        .filter(|effect| now.duration_since(effect.at) < day)
+        .map(|effect| effect.count as usize)
+        .sum()
+}
+
+/// Whose accounts were created or linked in a pass.
+fn made(report: &TargetReport) -> BTreeSet<Anchor> {
+    report
+        .results
+        .iter()
+        .filter(|result| matches!(result.change.action, Action::Create | Action::Link))
+        .filter(|result| {
+            matches!(
+                result.status,
+                ChangeStatus::Done | ChangeStatus::DoneWith(_)
+            )
+        })
+        .map(|result| result.change.anchor.clone())
+        .collect()
+}
+
+/// The first pass's plan is what was reviewed; the second pass adds its changes, results and what it found.
+fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
+    first.results.extend(second.results);
+    first.error = first.error.or(second.error);
+    if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {
+        plan.changes.extend(more.changes);
+        plan.held.extend(
+            more.held
+                .into_iter()
+                .filter(|held| !plan.held.contains(held))
+                .collect::<Vec<_>>(),
+        );
+        plan.pending = more.pending;
+    }
+    if let (Some(verdict), Some(more)) = (&mut first.verdict, second.verdict) {
+        verdict.staged.extend(more.staged);
+        verdict.breaches.extend(more.breaches);
+        verdict.release = verdict.release.take().or(more.release);
+    }
+    first
+}

@@ -1,0 +1,244 @@
+//! A session: one configuration, one state directory, one clock.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::snapshot::{IndexSieve, Judgement, Snapshot};
+use super::{Clock, EngineError};
+use crate::config::{Config, SourceSpec, TargetSpec};
+use crate::reconcile::mapping::GroupUse;
+use crate::source::{self, FetchRequest, GroupNeed, SourceError};
+use crate::store::{State, TargetMeta};
+
+/// Everything a run needs that outlives it.
+#[derive(Clone)]
+pub struct Session {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The state directory, held by this process alone.
+    pub state: Arc<State>,
+    /// The clock.
+    pub clock: Clock,
+    /// Told how many entries a read has returned so far.
+    pub read_progress: fn(u64),
+    /// Told how many changes are done, of how many.
+    pub apply_progress: fn(usize, usize),
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.config.state_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Opens the state directory of a configuration.
+    ///
+    /// # Errors
+    /// When another process holds it, or it cannot be used.
+    pub fn open(config: Config) -> Result<Self, EngineError> {
+        let state = State::open(&config.state_dir)?;
+        Ok(Self {
+            config: Arc::new(config),
+            state: Arc::new(state),
+            clock: Clock::System,
+            read_progress: |_| {},
+            apply_progress: |_, _| {},
+        })
+    }
+
+    /// The targets of these names, or all.
+    ///
+    /// # Errors
+    /// When a name is not configured.
+    pub fn select(&self, names: &[String]) -> Result<Vec<TargetSpec>, EngineError> {
+        let all = &self.config.targets;
+        if names.is_empty() {
+            return Ok(all.clone());
+        }
+        names
+            .iter()
+            .map(|name| self.target(name).cloned())
+            .collect()
+    }
+
+    /// The target of this name.
+    ///
+    /// # Errors
+    /// When it is not configured.
+    pub fn target(&self, name: &str) -> Result<&TargetSpec, EngineError> {
+        self.config.target(name).ok_or_else(|| {
+            let known: Vec<&str> = self
+                .config
+                .targets
+                .iter()
+                .map(|t| t.name.as_str())
+                .collect();
+            EngineError::Unknown {
+                kind: "target",
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    }
+
+    /// The source of this name.
+    ///
+    /// # Errors
+    /// When it is not configured.
+    pub fn source(&self, name: &str) -> Result<&SourceSpec, EngineError> {
+        self.config.source(name).ok_or_else(|| {
+            let known: Vec<&str> = self
+                .config
+                .sources
+                .iter()
+                .map(|s| s.settings.name.as_str())
+                .collect();
+            EngineError::Unknown {
+                kind: "source",
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    }
+
+    /// Reads a source now. If it cannot be reached, the last stored read stands in, marked as not complete.
+    ///
+    /// # Errors
+    /// When the store fails, or the source cannot be read and never was.
+    pub(super) async fn fetch(&self, name: &str) -> Result<Snapshot, EngineError> {
+        let spec = self.source(name)?;
+        let before = self.state.source_meta(name)?;
+        let index = tokio::task::block_in_place(|| self.state.source_index(name))?;
+        let request = self.request(name);
+        let mut sieve = IndexSieve::new(index, self.read_progress);
+        let reader = source::connect(&spec.settings);
+        match reader.fetch(&request, &mut sieve).await {
+            Ok(report) => {
+                let by = Judgement {
+                    source: name,
+                    now: self.clock.now(),
+                    before: before.as_ref(),
+                    shrink: spec.shrink,
+                    accepted: self.accepted(name)?,
+                    confirm: self.confirm(name),
+                    request: digest(&request),
+                };
+                Ok(Snapshot::judge(sieve, report, &by))
+            }
+            // Refused credentials are not weather: a person must look, and nothing is done meanwhile but say so.
+            Err(error) => match before {
+                Some(meta) if !matches!(error, SourceError::Refused { .. }) => {
+                    drop(sieve);
+                    let index = self.state.source_index(name)?;
+                    Ok(Snapshot::stored(name, index, &meta, &error.to_string()))
+                }
+                Some(_) | None => Err(error.into()),
+            },
+        }
+    }
+
+    /// What all targets of a source together need from it.
+    fn request(&self, source: &str) -> FetchRequest {
+        let mut request = FetchRequest::default();
+        for target in self
+            .config
+            .targets
+            .iter()
+            .filter(|target| target.source == source)
+        {
+            request
+                .attributes
+                .extend(target.mapping.source_attributes().iter().cloned());
+            // Names for people to read, whatever the mapping uses.
+            request
+                .attributes
+                .extend(["displayname".to_owned(), "cn".to_owned()]);
+            request.groups = match (
+                std::mem::take(&mut request.groups),
+                target.mapping.group_need(),
+            ) {
+                (GroupNeed::All, _) | (_, GroupUse::All) => GroupNeed::All,
+                (need, GroupUse::None) => need,
+                (GroupNeed::None, GroupUse::Named(names)) => GroupNeed::Named(names.clone()),
+                (GroupNeed::Named(mut need), GroupUse::Named(names)) => {
+                    need.extend(names.iter().cloned());
+                    GroupNeed::Named(need)
+                }
+            };
+        }
+        request
+    }
+
+    fn confirm(&self, source: &str) -> u8 {
+        self.config
+            .targets
+            .iter()
+            .filter(|target| target.source == source)
+            .map(super::gather::confirm)
+            .max()
+            .unwrap_or(2)
+    }
+
+    /// A smaller number of entries that an operator accepted for the next read.
+    fn accepted(&self, source: &str) -> Result<Option<u64>, EngineError> {
+        let meta = self.state.target_meta(&source_key(source))?;
+        Ok(meta.counters.get("accepted").copied())
+    }
+
+    /// Accepts the number of entries of the last read although it is far smaller than before.
+    ///
+    /// # Errors
+    /// When the source is not configured or was never read.
+    pub fn accept_source(&self, source: &str) -> Result<u64, EngineError> {
+        self.source(source)?;
+        let Some(meta) = self.state.source_meta(source)? else {
+            let text = format!("source \"{source}\" was never read; run `provost plan` first");
+            return Err(EngineError::Digest(text));
+        };
+        let key = source_key(source);
+        let mut record = self.state.target_meta(&key)?;
+        record.counters.insert("accepted".to_owned(), meta.entries);
+        self.state.set_target_meta(&key, record)?;
+        Ok(meta.entries)
+    }
+
+    /// An acceptance is for one read.
+    pub(super) fn forget_acceptance(&self, source: &str) -> Result<(), EngineError> {
+        let key = source_key(source);
+        let mut record: TargetMeta = self.state.target_meta(&key)?;
+        if record.counters.remove("accepted").is_some() {
+            self.state.set_target_meta(&key, record)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names of targets never begin with "@".
+fn source_key(source: &str) -> String {
+    format!("@{source}")
+}
+
+fn digest(request: &FetchRequest) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for attribute in &request.attributes {
+        hash.update(attribute.as_bytes());
+        hash.update([0]);
+    }
+    match &request.groups {
+        GroupNeed::None => hash.update([0]),
+        GroupNeed::All => hash.update([1]),
+        GroupNeed::Named(names) => {
+            for name in names {
+                hash.update(name.as_bytes());
+                hash.update([2]);
+            }
+        }
+    }
+    let mut digest = [0; 16];
+    digest.copy_from_slice(hash.finalize().get(..16).unwrap_or(&[0; 16]));
+    digest
+}

@@ -1,0 +1,162 @@
+//! After a run: who needs no second look, and what is remembered of the target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gather::Gathered;
+use super::result::{ChangeStatus, TargetReport};
+use super::{EngineError, Session};
+use crate::model::Anchor;
+use crate::reconcile::Reconciled;
+use crate::reconcile::guard::{Kind, kind};
+use crate::store::{PastEffect, Release, Settled};
+
+/// Marks as settled everybody whose account now is as wanted, and unmarks those where something went wrong.
+pub(super) fn settle(
+    session: &Session,
+    target: &str,
+    gathered: &Gathered<'_>,
+    decided: &Reconciled,
+    report: &TargetReport,
+) -> Result<(), EngineError> {
+    let mut open: BTreeSet<&Anchor> = BTreeSet::new();
+    if let Some(verdict) = &report.verdict {
+        open.extend(verdict.staged.iter().map(|change| &change.anchor));
+    }
+    open.extend(
+        report
+            .results
+            .iter()
+            .filter(|result| match result.status {
+                ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
+                ChangeStatus::Failed(_)
+                | ChangeStatus::Unconfirmed(_)
+                | ChangeStatus::Skipped(_) => true,
+            })
+            .map(|result| &result.change.anchor),
+    );
+    let known = session.state.settled(target)?;
+    let mut marks = Vec::new();
+    for (anchor, digest) in &gathered.digests {
+        let mark = decided
+            .settled
+            .get(anchor)
+            .filter(|_| !open.contains(anchor) && *digest != [0; 16])
+            .map(|due| Settled {
+                digest: *digest,
+                due: due.map(jiff::Timestamp::as_second),
+            });
+        if known.get(anchor) != mark.as_ref() {
+            marks.push((anchor.clone(), mark));
+        }
+    }
+    if marks.is_empty() {
+        return Ok(());
+    }
+    Ok(tokio::task::block_in_place(|| {
+        session.state.commit_settled(target, &marks)
+    })?)
+}
+
+/// Remembers how the run of a target ended: outcome, what waits for release, destructive effects of the last day.
+pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), EngineError> {
+    let now = session.clock.now();
+    let mut meta = session.state.target_meta(&report.target)?;
+    meta.last_outcome = Some(report.outcome);
+    meta.last_run_at = Some(now);
+    meta.last_config = Some(session.config.digest.clone());
+    let day = jiff::SignedDuration::from_hours(24);
+    meta.history
+        .retain(|effect| now.duration_since(effect.at) < day);
+    meta.history.extend(
+        destructive(report)
+            .into_iter()
+            .map(|(kind, count)| PastEffect {
+                at: now,
+                kind: kind.as_str().to_owned(),
+                count,
+            }),
+    );
+    if let Some(plan) = &report.plan {
+        if plan.basis.live {
+            meta.last_list_at = Some(now);
+        }
+        meta.counters
+            .insert("managed".to_owned(), managed(session, report)?);
+        meta.counters
+            .insert("held".to_owned(), plan.held.len() as u64);
+        meta.counters
+            .insert("orphans".to_owned(), plan.orphans.len() as u64);
+    }
+    if let Some(verdict) = &report.verdict {
+        if verdict.approval_used {
+            meta.release = None;
+        }
+        if verdict.approval_used || !verdict.approved.changes().is_empty() {
+            meta.released_once = true;
+        }
+        meta.staged_digest.clone_from(&verdict.release);
+        meta.staged = match (&report.plan, &verdict.release) {
+            (Some(plan), Some(_)) => {
+                let mut staged = plan.clone();
+                staged.changes.clone_from(&verdict.staged);
+                Some(staged)
+            }
+            (Some(_) | None, _) => None,
+        };
+    }
+    Ok(session.state.set_target_meta(&report.target, meta)?)
+}
+
+/// Accounts under management after the run.
+fn managed(session: &Session, report: &TargetReport) -> Result<u64, EngineError> {
+    if report.results.is_empty() {
+        return Ok(report.plan.as_ref().map_or(0, |plan| plan.managed as u64));
+    }
+    Ok(session.state.shadow_count(&report.target)?)
+}
+
+fn destructive(report: &TargetReport) -> BTreeMap<Kind, u32> {
+    let mut counts = BTreeMap::new();
+    for result in &report.results {
+        let made = matches!(
+            result.status,
+            ChangeStatus::Done | ChangeStatus::DoneWith(_)
+        );
+        if let Some(kind) = kind(&result.change).filter(|kind| made && kind.is_destructive()) {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    counts
+}
+
+impl Session {
+    /// Approves what was set aside for a target, under its digest or a prefix of at least 12 characters.
+    ///
+    /// # Errors
+    /// When nothing waits, or something else does.
+    pub fn release(&self, target: &str, typed: &str, by: &str) -> Result<usize, EngineError> {
+        self.target(target)?;
+        let mut meta = self.state.target_meta(target)?;
+        let Some(digest) = meta.staged_digest.clone() else {
+            let text = format!(
+                "nothing waits for release in \"{target}\"; run `provost sync {target}` first"
+            );
+            return Err(EngineError::Digest(text));
+        };
+        if !digest.is_named_by(typed) {
+            let text = format!(
+                "what waits in \"{target}\" is {}, not {typed}; look at it with `provost plan {target}`",
+                digest.short()
+            );
+            return Err(EngineError::Digest(text));
+        }
+        let changes = meta.staged.as_ref().map_or(0, |plan| plan.changes.len());
+        meta.release = Some(Release {
+            digest,
+            by: by.to_owned(),
+            at: self.clock.now(),
+        });
+        self.state.set_target_meta(target, meta)?;
+        Ok(changes)
+    }
+}

@@ -1,0 +1,345 @@
+//! Everybody in a directory as of one read: an index of all, and in full only those who changed.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::EngineError;
+use crate::model::{
+    Anchor, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall, Sieve, dn_key,
+};
+use crate::reconcile::{Limit, Presence};
+use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State};
+
+/// How somebody appears in a snapshot, without their attributes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// Read now, or as of the last read if this snapshot is a stored one.
+    Present,
+    /// The entry came back and could not be read.
+    Unreadable,
+    /// Missing from this many complete reads in a row.
+    Missing(u8),
+    /// Not seen by a read that was not complete.
+    Unproven,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    row: IndexRow,
+    seen: bool,
+    dirty: bool,
+}
+
+/// One read of one source.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The source's name.
+    pub source: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Entries returned.
+    pub people: u64,
+    /// What was missing from the read; empty means complete.
+    pub shortfalls: Vec<String>,
+    /// Which server answered.
+    pub server: String,
+    /// Entries without a usable anchor, for the report.
+    pub problems: Vec<EntryProblem>,
+    rows: HashMap<Anchor, Row>,
+    changed: HashMap<Anchor, Identity>,
+    unreadable: HashMap<Anchor, String>,
+    by_dn: HashMap<u64, Anchor>,
+    meta: Option<SourceMeta>,
+}
+
+/// The sieve that a source streams into: knows the index of the last read.
+#[derive(Debug)]
+pub(super) struct IndexSieve {
+    rows: HashMap<Anchor, Row>,
+    changed: HashMap<Anchor, Identity>,
+    unreadable: HashMap<Anchor, String>,
+    problems: Vec<EntryProblem>,
+    seen: u64,
+    progress: fn(u64),
+}
+
+impl IndexSieve {
+    pub(super) fn new(index: SourceIndex, progress: fn(u64)) -> Self {
+        let rows = index
+            .into_iter()
+            .map(|(anchor, row)| {
+                let (seen, dirty) = (false, false);
+                (anchor, Row { row, seen, dirty })
+            })
+            .collect();
+        Self {
+            rows,
+            changed: HashMap::new(),
+            unreadable: HashMap::new(),
+            problems: Vec::new(),
+            seen: 0,
+            progress,
+        }
+    }
+
+    fn count(&mut self) {
+        self.seen += 1;
+        if self.seen.is_multiple_of(1000) {
+            (self.progress)(self.seen);
+        }
+    }
+}
+
+impl Sieve for IndexSieve {
+    fn is_unchanged(&mut self, anchor: &Anchor, fingerprint: Fingerprint) -> bool {
+        match self.rows.get_mut(anchor) {
+            Some(row) if row.row.fingerprint == fingerprint => {
+                row.seen = true;
+                if row.row.missed > 0 {
+                    row.row.missed = 0;
+                    row.dirty = true;
+                }
+                self.count();
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn accept(&mut self, identity: Identity, fingerprint: Fingerprint) {
+        let row = IndexRow {
+            fingerprint,
+            dn_key: dn_key(&identity.dn).unwrap_or_default(),
+            missed: 0,
+        };
+        let (seen, dirty) = (true, true);
+        self.rows
+            .insert(identity.anchor.clone(), Row { row, seen, dirty });
+        self.changed.insert(identity.anchor.clone(), identity);
+        self.count();
+    }
+
+    fn reject(&mut self, problem: EntryProblem) {
+        if let Some(anchor) = &problem.anchor {
+            if let Some(row) = self.rows.get_mut(anchor) {
+                row.seen = true;
+            }
+            self.unreadable.insert(anchor.clone(), problem.why.clone());
+        }
+        self.problems.push(problem);
+        self.count();
+    }
+}
+
+/// What the engine adds to a read: history and limits.
+pub(super) struct Judgement<'a> {
+    pub source: &'a str,
+    pub now: Timestamp,
+    pub before: Option<&'a SourceMeta>,
+    pub shrink: Limit,
+    /// A smaller number of entries that an operator accepted.
+    pub accepted: Option<u64>,
+    /// After how many complete reads somebody is gone, at the most.
+    pub confirm: u8,
+    pub request: [u8; 16],
+}
+
+impl Snapshot {
+    /// Completes a read: counts who is missing, if the read may be used for that.
+    pub(super) fn judge(sieve: IndexSieve, report: ReadReport, by: &Judgement<'_>) -> Self {
+        let people = report.bases.iter().map(|base| base.entries).sum();
+        let mut shortfalls: Vec<String> = match &report.completeness {
+            Completeness::Full(_) => Vec::new(),
+            Completeness::Partial(why) => why.iter().map(ToString::to_string).collect(),
+        };
+        if report.completeness.is_full()
+            && let Some(shrunk) = shrunk(people, by)
+        {
+            shortfalls.push(shrunk.to_string());
+        }
+        let full = shortfalls.is_empty();
+        let mut rows = sieve.rows;
+        if full {
+            for row in rows.values_mut().filter(|row| !row.seen) {
+                if row.row.missed < by.confirm {
+                    row.row.missed += 1;
+                    row.dirty = true;
+                }
+            }
+        }
+        let meta = SourceMeta {
+            read_at: by.now,
+            entries: people,
+            full,
+            shortfalls: shortfalls.clone(),
+            server: report.server.clone(),
+            last_full_at: if full {
+                Some(by.now)
+            } else {
+                by.before.and_then(|m| m.last_full_at)
+            },
+            last_full_entries: if full {
+                Some(people)
+            } else {
+                by.before.and_then(|m| m.last_full_entries)
+            },
+            request: by.request,
+        };
+        let mut snapshot = Self {
+            source: by.source.to_owned(),
+            read_at: by.now,
+            people,
+            shortfalls,
+            server: report.server,
+            problems: sieve.problems,
+            rows,
+            changed: sieve.changed,
+            unreadable: sieve.unreadable,
+            by_dn: HashMap::new(),
+            meta: Some(meta),
+        };
+        snapshot.index_dns();
+        snapshot
+    }
+
+    /// The last read as stored, when the directory cannot be reached now. Absence in it means nothing new.
+    pub(super) fn stored(source: &str, index: SourceIndex, meta: &SourceMeta, why: &str) -> Self {
+        let rows = index
+            .into_iter()
+            .map(|(anchor, row)| {
+                let seen = row.missed == 0;
+                let dirty = false;
+                (anchor, Row { row, seen, dirty })
+            })
+            .collect();
+        let mut snapshot = Self {
+            source: source.to_owned(),
+            read_at: meta.last_full_at.unwrap_or(meta.read_at),
+            people: meta.entries,
+            shortfalls: vec![why.to_owned()],
+            server: meta.server.clone(),
+            problems: Vec::new(),
+            rows,
+            changed: HashMap::new(),
+            unreadable: HashMap::new(),
+            by_dn: HashMap::new(),
+            meta: None,
+        };
+        snapshot.index_dns();
+        snapshot
+    }
+
+    fn index_dns(&mut self) {
+        self.by_dn = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.row.dn_key != 0 && row.row.missed == 0)
+            .map(|(anchor, row)| (row.row.dn_key, anchor.clone()))
+            .collect();
+    }
+
+    /// Remembers the read. Whether anything was done about it is remembered per target, not here.
+    pub(super) fn commit(&mut self, state: &State) -> Result<(), EngineError> {
+        let Some(meta) = self.meta.take() else {
+            return Ok(());
+        };
+        let mut changed = Vec::with_capacity(self.changed.len());
+        let mut rows = Vec::new();
+        for (anchor, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
+            match self.changed.get(anchor) {
+                Some(identity) => changed.push((identity.clone(), row.row)),
+                None => rows.push((anchor.clone(), row.row)),
+            }
+        }
+        let gone = Vec::new();
+        Ok(state.commit_read(
+            &self.source,
+            ReadCommit {
+                changed,
+                rows,
+                gone,
+                meta,
+            },
+        )?)
+    }
+
+    /// Every anchor ever read from this source, with how it stands and its fingerprint.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = (&Anchor, Standing, Fingerprint)> {
+        self.rows
+            .iter()
+            .map(|(anchor, row)| (anchor, self.standing(anchor, row), row.row.fingerprint))
+    }
+
+    fn standing(&self, anchor: &Anchor, row: &Row) -> Standing {
+        if !self.unreadable.is_empty() && self.unreadable.contains_key(anchor) {
+            Standing::Unreadable
+        } else if row.seen {
+            Standing::Present
+        } else if row.row.missed > 0 && (self.shortfalls.is_empty() || row.row.missed > 1) {
+            Standing::Missing(row.row.missed)
+        } else {
+            Standing::Unproven
+        }
+    }
+
+    /// How somebody appears, attributes included.
+    pub(super) fn presence(
+        &self,
+        anchor: &Anchor,
+        confirm: u8,
+        state: &State,
+    ) -> Result<Presence, EngineError> {
+        let Some(row) = self.rows.get(anchor) else {
+            // We have an account for somebody this source never returned: no proof of anything.
+            return Ok(Presence::Unproven);
+        };
+        Ok(match self.standing(anchor, row) {
+            Standing::Unreadable => {
+                Presence::Unreadable(self.unreadable.get(anchor).cloned().unwrap_or_default())
+            }
+            Standing::Missing(reads) if reads >= confirm => Presence::Gone,
+            Standing::Missing(_) => Presence::MissingOnce,
+            Standing::Unproven => Presence::Unproven,
+            Standing::Present => match self.identity(anchor, state)? {
+                Some(identity) => Presence::Present(Box::new(identity)),
+                None => Presence::Unreadable(
+                    "its stored copy is lost; the next read restores it".to_owned(),
+                ),
+            },
+        })
+    }
+
+    /// The attributes of somebody present.
+    pub(super) fn identity(
+        &self,
+        anchor: &Anchor,
+        state: &State,
+    ) -> Result<Option<Identity>, EngineError> {
+        match self.changed.get(anchor) {
+            Some(identity) => Ok(Some(identity.clone())),
+            None => Ok(state.identity(&self.source, anchor)?),
+        }
+    }
+
+    /// Who is meant by a DN that an attribute holds.
+    pub(super) fn by_dn(&self, name: &str) -> Option<&Anchor> {
+        self.by_dn.get(&dn_key(name)?)
+    }
+
+    /// Whether this read was complete.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.shortfalls.is_empty()
+    }
+}
+
+/// Far fewer entries than in the last complete read mean that something is wrong with the read, not with the people.
+fn shrunk(now: u64, by: &Judgement<'_>) -> Option<Shortfall> {
+    let before = by.before?.last_full_entries?;
+    let known = usize::try_from(before).unwrap_or(usize::MAX);
+    let tolerated = u64::try_from(by.shrink.allowed(known)).unwrap_or(u64::MAX);
+    let accepted = by.accepted.is_some_and(|accepted| now >= accepted);
+    (before.saturating_sub(now) > tolerated && !accepted)
+        .then_some(Shortfall::Shrunk { before, now })
+}

@@ -1,0 +1,123 @@
+//! What one identity should have in the target: attributes, entitlements and the reasons why it must not be usable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::mapping::{Projected, Projection, Scope};
+use super::situation::{Person, Presence, Reference, Situation};
+use crate::model::{Identity, SuspendReason, Suspensions, Value};
+
+/// What should become of one attribute.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Want {
+    /// This value; for unique attributes, the alternatives in order.
+    Value(Value, Vec<Value>),
+    /// No value.
+    Clear,
+    /// Whatever it is.
+    Leave,
+}
+
+/// What one present identity should have.
+#[derive(Clone, Debug)]
+pub(super) struct Desired {
+    pub attributes: BTreeMap<String, Want>,
+    pub entitlements: Result<BTreeSet<String>, String>,
+    /// Why the account must not be usable; empty means active.
+    pub reasons: Suspensions,
+    /// The value to look for, per match rule.
+    pub matches: Vec<Option<Value>>,
+    /// An attribute that cannot be produced, and why.
+    pub hold: Option<(String, String)>,
+    /// An attribute refers to a person who has no account yet.
+    pub pending: bool,
+    /// The scope could not be judged.
+    pub scope_error: Option<String>,
+    /// The next moment at which dates alone change the answer.
+    pub due: Option<Timestamp>,
+}
+
+/// Computes what a present identity should have. Identities that are not present have no desired state of their own.
+pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desired> {
+    let Presence::Present(identity) = &person.presence else {
+        return None;
+    };
+    let scope = situation.mapping.scope(identity);
+    let projection = situation.mapping.project(identity);
+    let mut reasons = person.imposed.clone();
+    let due = dates(identity, &projection, situation.now, &mut reasons);
+    if identity.state.disabled {
+        reasons.insert(SuspendReason::SourceDisabled);
+    }
+    if !scope.inside {
+        reasons.insert(SuspendReason::OutOfScope);
+    }
+    Some(assemble(scope, projection, reasons, due, situation))
+}
+
+/// Adds the reasons that follow from dates and returns the next date that matters.
+fn dates(
+    identity: &Identity,
+    projection: &Projection,
+    now: Timestamp,
+    reasons: &mut Suspensions,
+) -> Option<Timestamp> {
+    let earliest = |a: Option<Timestamp>, b: Option<Timestamp>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    let ends = earliest(identity.state.expires, projection.ends);
+    // Both the directory and the mapping may name a start; the account opens when both have come.
+    let starts = identity.state.starts.max(projection.starts);
+    if ends.is_some_and(|end| end <= now) {
+        reasons.insert(SuspendReason::Expired);
+    }
+    if starts.is_some_and(|start| start > now) {
+        reasons.insert(SuspendReason::NotYetStarted);
+    }
+    let future = |date: Option<Timestamp>| date.filter(|date| *date > now);
+    earliest(future(ends), future(starts))
+}
+
+fn assemble(
+    scope: Scope,
+    projection: Projection,
+    reasons: Suspensions,
+    due: Option<Timestamp>,
+    situation: &Situation<'_>,
+) -> Desired {
+    let mut hold = None;
+    let mut pending = false;
+    let mut attributes = BTreeMap::new();
+    for (name, projected) in projection.attributes {
+        let want = match projected {
+            Projected::Value(value, alternatives) => Want::Value(value, alternatives),
+            Projected::Clear => Want::Clear,
+            Projected::Omit => Want::Leave,
+            Projected::Reference(dn) => match situation.references.get(&dn) {
+                Some(Reference::Account(id)) => Want::Value(Value::Text(id.0.clone()), Vec::new()),
+                Some(Reference::NoAccountYet) => {
+                    pending = true;
+                    Want::Leave
+                }
+                None => Want::Leave,
+            },
+            Projected::Hold(message) => {
+                hold.get_or_insert((name.clone(), message));
+                Want::Leave
+            }
+        };
+        attributes.insert(name, want);
+    }
+    Desired {
+        attributes,
+        entitlements: projection.entitlements,
+        reasons,
+        matches: projection.matches,
+        hold,
+        pending,
+        scope_error: scope.error,
+        due,
+    }
+}

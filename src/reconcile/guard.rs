@@ -1,0 +1,390 @@
+//! The guard: judges a whole plan before the first write, identically in a dry run.
+//!
+//! Only this module can make an [`ApprovedPlan`], and only an `ApprovedPlan` can be applied.
+//! A breached limit sets aside every change of that kind, and whatever depends on one; the rest goes on.
+//! What is set aside can be released by its digest, which covers those changes and no others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Limit, TargetRules};
+use crate::model::{Action, Anchor, Change, Digest, Plan, Reason};
+
+/// How long a release stays valid.
+pub const RELEASE_VALID: SignedDuration = SignedDuration::from_mins(60);
+
+/// The kinds of change that have a limit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// Suspensions.
+    Suspend,
+    /// Deletions.
+    Delete,
+    /// Changes of an identifying attribute.
+    Rename,
+    /// Revoked entitlements.
+    Revoke,
+    /// Creations.
+    Create,
+    /// Other updates.
+    Update,
+    /// Re-activations.
+    Reactivate,
+}
+
+impl Kind {
+    /// As configuration and reports spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Delete => "delete",
+            Self::Rename => "rename",
+            Self::Revoke => "revoke",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Reactivate => "reactivate",
+        }
+    }
+
+    /// Whether changes of this kind take something away from people.
+    #[must_use]
+    pub fn is_destructive(self) -> bool {
+        match self {
+            Self::Suspend | Self::Delete | Self::Rename | Self::Revoke => true,
+            Self::Create | Self::Update | Self::Reactivate => false,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The kind of a change, if it has a limit. Links and grants have none.
+#[must_use]
+pub fn kind(change: &Change) -> Option<Kind> {
+    match &change.action {
+        Action::Suspend(_) => Some(Kind::Suspend),
+        Action::Delete => Some(Kind::Delete),
+        Action::Create => Some(Kind::Create),
+        Action::Reactivate(_) => Some(Kind::Reactivate),
+        Action::Update if change.is_rename() => Some(Kind::Rename),
+        Action::Update => Some(Kind::Update),
+        Action::Entitle if !change.revoke.is_empty() => Some(Kind::Revoke),
+        Action::Entitle | Action::Link => None,
+    }
+}
+
+/// Why part of a plan is set aside.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Breach {
+    /// The first plan for a target waits for a person.
+    FirstRun,
+    /// More changes of a kind than its limit allows.
+    Limit {
+        /// The kind.
+        kind: Kind,
+        /// How many the plan holds.
+        count: usize,
+        /// How many are allowed.
+        allowed: usize,
+        /// Accounts under management, which percentages are of.
+        managed: usize,
+    },
+    /// More destructive changes in 24 hours, over all runs, than allowed.
+    Day {
+        /// In this plan.
+        count: usize,
+        /// In the last 24 hours.
+        recent: usize,
+        /// How many are allowed.
+        allowed: usize,
+    },
+    /// The same attribute is cleared on many accounts at once: it may have become unreadable at the source.
+    Vanished {
+        /// The account attribute.
+        attribute: String,
+        /// How many accounts would lose it.
+        count: usize,
+        /// How many are allowed.
+        allowed: usize,
+    },
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstRun => f.write_str("the first run against this target waits for review"),
+            Self::Limit {
+                kind,
+                count,
+                allowed,
+                managed,
+            } => write!(
+                f,
+                "{count} × {kind}, where {allowed} are allowed among {managed} managed accounts"
+            ),
+            Self::Day {
+                count,
+                recent,
+                allowed,
+            } => write!(
+                f,
+                "{count} destructive changes after {recent} in the last 24 hours, where {allowed} are allowed"
+            ),
+            Self::Vanished {
+                attribute,
+                count,
+                allowed,
+            } => write!(
+                f,
+                "{attribute} would be cleared on {count} accounts at once, where {allowed} are allowed; can it still be read at the source?"
+            ),
+        }
+    }
+}
+
+/// What a person has approved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Approval {
+    /// Nothing.
+    None,
+    /// What was set aside under this digest, at this time.
+    Staged {
+        /// The digest of the changes set aside.
+        digest: Digest,
+        /// When it was released.
+        at: Timestamp,
+    },
+    /// The whole plan under this digest, just now.
+    Plan(Digest),
+}
+
+/// What the guard needs to know besides the plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GuardContext {
+    /// The time.
+    pub now: Timestamp,
+    /// A plan for this target was approved before.
+    pub reviewed_before: bool,
+    /// Destructive changes confirmed in the last 24 hours.
+    pub recent_destructive: usize,
+    /// Accounts made earlier in this run: completing them (a manager's id) is part of what was approved.
+    pub created: BTreeSet<Anchor>,
+    /// What a person has approved.
+    pub approval: Approval,
+}
+
+/// Changes that may be applied. Only [`review`] makes one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ApprovedPlan {
+    target: String,
+    changes: Vec<Change>,
+}
+
+impl ApprovedPlan {
+    /// The target's name.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The changes, in the order of application.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+}
+
+/// The guard's verdict on a plan.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// What may be applied.
+    pub approved: ApprovedPlan,
+    /// What is set aside, in the order of application.
+    pub staged: Vec<Change>,
+    /// Why.
+    pub breaches: Vec<Breach>,
+    /// The digest that releases what is set aside; `None` if nothing is.
+    pub release: Option<Digest>,
+    /// Whether an approval was used up by this verdict.
+    pub approval_used: bool,
+}
+
+/// Judges a plan.
+#[must_use]
+pub fn review(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Verdict {
+    let breaches = breaches(plan, rules, context);
+    let (approved, staged) = divide(plan, &breaches, context);
+    let digest = Digest::of(&plan.target, &staged);
+    let is_approved = match &context.approval {
+        Approval::None => false,
+        Approval::Staged {
+            digest: released,
+            at,
+        } => *released == digest && context.now.duration_since(*at) <= RELEASE_VALID,
+        Approval::Plan(whole) => *whole == plan.digest(),
+    };
+    if staged.is_empty() || is_approved {
+        return Verdict {
+            approved: ApprovedPlan {
+                target: plan.target.clone(),
+                changes: plan.changes.clone(),
+            },
+            staged: Vec::new(),
+            approval_used: is_approved && !staged.is_empty(),
+            breaches: if is_approved { Vec::new() } else { breaches },
+            release: None,
+        };
+    }
+    Verdict {
+        approved: ApprovedPlan {
+            target: plan.target.clone(),
+            changes: approved,
+        },
+        staged,
+        breaches,
+        release: Some(digest),
+        approval_used: false,
+    }
+}
+
+fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Breach> {
+    if rules.review_first_run && !context.reviewed_before {
+        return if plan.changes.is_empty() {
+            Vec::new()
+        } else {
+            vec![Breach::FirstRun]
+        };
+    }
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    for change in plan
+        .changes
+        .iter()
+        .filter(|change| !is_exempt(change, context))
+    {
+        if let Some(kind) = kind(change) {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    let limits = &rules.limits;
+    let limit = |kind| -> Limit {
+        match kind {
+            Kind::Suspend => limits.suspend,
+            Kind::Delete => limits.delete,
+            Kind::Rename => limits.rename,
+            Kind::Revoke => limits.revoke,
+            Kind::Create => limits.create,
+            Kind::Update => limits.update,
+            Kind::Reactivate => limits.reactivate,
+        }
+    };
+    let managed = plan.managed;
+    let mut breaches: Vec<Breach> = counts
+        .iter()
+        .map(|(kind, count)| (*kind, *count, limit(*kind).allowed(managed)))
+        .filter(|(_, count, allowed)| count > allowed)
+        .map(|(kind, count, allowed)| Breach::Limit {
+            kind,
+            count,
+            allowed,
+            managed,
+        })
+        .collect();
+    let count = counts
+        .iter()
+        .filter(|(kind, _)| kind.is_destructive())
+        .map(|(_, count)| count)
+        .sum();
+    let allowed = limits.suspend_per_day.allowed(managed);
+    let recent = context.recent_destructive;
+    if count > 0 && recent + count > allowed {
+        breaches.push(Breach::Day {
+            count,
+            recent,
+            allowed,
+        });
+    }
+    breaches.extend(vanished(plan));
+    breaches
+}
+
+/// Suspending again somebody whose suspension was already confirmed is not a new effect (a restored backup, a curious administrator).
+///
+/// Nor is completing an account that this very run made.
+fn is_exempt(change: &Change, context: &GuardContext) -> bool {
+    let again = matches!(change.action, Action::Suspend(_))
+        && change.reason == Reason::Drift
+        && !change.suspended_before.is_empty();
+    let completes = change.action == Action::Update
+        && !change.is_rename()
+        && context.created.contains(&change.anchor);
+    again || completes
+}
+
+/// Attributes that would be cleared on suspiciously many accounts.
+fn vanished(plan: &Plan) -> Vec<Breach> {
+    let allowed = (plan.managed / 100).max(5);
+    let mut cleared: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in plan.changes.iter().filter(|c| c.action == Action::Update) {
+        for attribute in change.attributes.iter().filter(|a| a.after.is_none()) {
+            *cleared.entry(&attribute.name).or_default() += 1;
+        }
+    }
+    cleared
+        .into_iter()
+        .filter(|(_, count)| *count > allowed)
+        .map(|(attribute, count)| Breach::Vanished {
+            attribute: attribute.to_owned(),
+            count,
+            allowed,
+        })
+        .collect()
+}
+
+/// Divides the changes into what goes on and what is set aside.
+fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Vec<Change>, Vec<Change>) {
+    let first = breaches.contains(&Breach::FirstRun);
+    let day = breaches.iter().any(|b| matches!(b, Breach::Day { .. }));
+    let kinds: BTreeSet<Kind> = breaches
+        .iter()
+        .filter_map(|breach| match breach {
+            Breach::Limit { kind, .. } => Some(*kind),
+            Breach::FirstRun | Breach::Day { .. } | Breach::Vanished { .. } => None,
+        })
+        .collect();
+    let attributes: BTreeSet<&str> = breaches
+        .iter()
+        .filter_map(|breach| match breach {
+            Breach::Vanished { attribute, .. } => Some(attribute.as_str()),
+            Breach::FirstRun | Breach::Day { .. } | Breach::Limit { .. } => None,
+        })
+        .collect();
+    let is_staged = |change: &Change| {
+        let kind = kind(change).filter(|_| !is_exempt(change, context));
+        first
+            || kind.is_some_and(|kind| kinds.contains(&kind) || (day && kind.is_destructive()))
+            || (change.action == Action::Update
+                && change
+                    .attributes
+                    .iter()
+                    .any(|a| a.after.is_none() && attributes.contains(a.name.as_str())))
+    };
+    // Changes to one account build on each other in plan order: what follows a staged one waits with it.
+    let mut waiting: BTreeSet<&Anchor> = BTreeSet::new();
+    let (mut approved, mut staged) = (Vec::new(), Vec::new());
+    for change in &plan.changes {
+        if is_staged(change) || waiting.contains(&change.anchor) {
+            waiting.insert(&change.anchor);
+            staged.push(change.clone());
+        } else {
+            approved.push(change.clone());
+        }
+    }
+    (approved, staged)
+}
