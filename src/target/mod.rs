@@ -4,12 +4,16 @@
 //! beyond what is harmless (a refused read after Retry-After), and neither decides anything.
 
 mod connector;
+pub mod http;
 pub mod sandbox;
+pub mod scim;
 pub mod settings;
 
 use std::sync::Arc;
 
 pub use connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+
+use scim::ScimConnector;
 use settings::ConnectorSettings;
 
 /// Connects to a target for changing accounts.
@@ -20,7 +24,9 @@ pub async fn connect(
     settings: &ConnectorSettings,
 ) -> Result<Arc<dyn AccountWriter>, ConnectorError> {
     match settings {
-        ConnectorSettings::Scim(_) => Err(not_yet()),
+        ConnectorSettings::Scim(settings) => {
+            Ok(Arc::new(ScimConnector::connect(settings.clone()).await?))
+        }
         ConnectorSettings::Sandbox(settings) => Ok(Arc::new(sandbox::Sandbox::open(settings)?)),
     }
 }
@@ -33,13 +39,11 @@ pub async fn open_reader(
     settings: &ConnectorSettings,
 ) -> Result<Arc<dyn AccountReader>, ConnectorError> {
     match settings {
-        ConnectorSettings::Scim(_) => Err(not_yet()),
+        ConnectorSettings::Scim(settings) => {
+            Ok(Arc::new(ScimConnector::connect(settings.clone()).await?))
+        }
         ConnectorSettings::Sandbox(settings) => {
             Ok(Arc::new(sandbox::Sandbox::open_reader(settings)?))
         }
     }
-}
-
-fn not_yet() -> ConnectorError {
-    ConnectorError::Rejected("SCIM targets are not built in yet".to_owned())
 }

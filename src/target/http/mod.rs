@@ -1,0 +1,434 @@
+//! One HTTP client for every HTTP connector: who we are, how fast, how long, how much, and what a failure means.
+//!
+//! It knows nothing of accounts. It retries only what is harmless: reads that failed on the server's side, and any request that
+//! was answered "later" and therefore not performed. Whether a broken write took effect is never guessed: it is
+//! [`ConnectorError::Ambiguous`].
+
+mod auth;
+mod body;
+mod fault;
+mod origin;
+mod pace;
+mod tls;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use http::header::{HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::Url;
+
+pub use body::{MAX_DEPTH, excerpt, parse};
+pub use origin::{Origin, encode, segment};
+pub use pace::retry_after;
+
+use self::auth::{Credential, Credentials};
+use self::fault::Fault;
+use self::pace::Pace;
+use super::ConnectorError;
+use super::settings::HttpSettings;
+
+/// Quick retries of a read that the server failed to answer.
+const READ_RETRIES: usize = 3;
+/// How often one request is repeated after "later".
+const LATER_RETRIES: u32 = 5;
+
+/// Whether a request can change anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// It cannot; repeating is harmless.
+    Read,
+    /// It can; an unclear end is [`ConnectorError::Ambiguous`].
+    Write,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Where to; made by [`Origin`].
+    pub url: Url,
+    /// JSON to send.
+    pub body: Option<Vec<u8>>,
+    /// The version that must still hold (RFC 9110 §13.1.1).
+    pub if_match: Option<String>,
+}
+
+impl Call {
+    /// A read.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url, None)
+    }
+
+    /// A write, with or without a body.
+    #[must_use]
+    pub fn new(method: Method, url: Url, body: Option<Vec<u8>>) -> Self {
+        Self {
+            method,
+            url,
+            body,
+            if_match: None,
+        }
+    }
+
+    fn intent(&self) -> Intent {
+        if self.method == Method::GET {
+            Intent::Read
+        } else {
+            Intent::Write
+        }
+    }
+}
+
+/// A complete answer: 2xx, 4xx (but 401 and 429) or 501. Everything else has become an error.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The Location header.
+    pub location: Option<String>,
+    /// The ETag header.
+    pub etag: Option<String>,
+    intent: Intent,
+    content_type: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether there is a body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Protocol`] for a web page and for unusable JSON; after a successful write unusable JSON is
+    /// [`ConnectorError::Ambiguous`], because the write happened.
+    pub fn json(&self) -> Result<Value, ConnectorError> {
+        if body::looks_like_html(self.content_type.as_deref(), &self.body) {
+            return Err(ConnectorError::Protocol(format!(
+                "status {} with a web page instead of JSON (a login page or a proxy? check the base URL)",
+                self.status.as_u16()
+            )));
+        }
+        parse(&self.body).map_err(|why| {
+            let why = format!("status {}, but the body is {why}", self.status.as_u16());
+            match self.intent {
+                Intent::Write if self.status.is_success() => ConnectorError::Ambiguous(why),
+                Intent::Write | Intent::Read => ConnectorError::Protocol(why),
+            }
+        })
+    }
+
+    /// Whether the body is a JSON object: the application itself spoke, not something in between.
+    #[must_use]
+    pub fn is_json_object(&self) -> bool {
+        parse(&self.body).is_ok_and(|value| value.is_object())
+    }
+
+    /// Status and a short piece of the body, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let status = self.status.as_u16();
+        if body::looks_like_html(self.content_type.as_deref(), &self.body) {
+            return format!("status {status} with a web page");
+        }
+        let said = parse(&self.body).ok().and_then(|json| {
+            let texts = [
+                "scimType",
+                "detail",
+                "message",
+                "error_description",
+                "error",
+            ];
+            let said: Vec<&str> = texts
+                .iter()
+                .filter_map(|key| json.get(key).and_then(Value::as_str))
+                .collect();
+            (!said.is_empty()).then(|| said.join(": "))
+        });
+        match said {
+            Some(text) => format!("status {status}: {}", excerpt(&text)),
+            None => format!("status {status}"),
+        }
+    }
+}
+
+/// The client of one target.
+#[derive(Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    origin: Origin,
+    credentials: Credentials,
+    pace: Pace,
+    places: Semaphore,
+    deadline: Duration,
+    limit: usize,
+    media_type: HeaderValue,
+}
+
+/// What one attempt leads to.
+enum Next {
+    Done(Result<Answer, ConnectorError>),
+    Again,
+}
+
+/// What has been tried for one request.
+struct Tries {
+    backoff: backon::ExponentialBackoff,
+    later: u32,
+    renewed: bool,
+}
+
+impl Http {
+    /// Prepares the client; nothing is sent.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Rejected`] or [`ConnectorError::Unauthorised`] for settings that cannot work.
+    pub fn new(settings: &HttpSettings, media_type: &'static str) -> Result<Self, ConnectorError> {
+        Ok(Self {
+            client: tls::client(settings)?,
+            origin: Origin::new(&settings.base, settings.danger_plain)?,
+            credentials: Credentials::new(settings)?,
+            pace: Pace::new(settings.requests_per_second),
+            places: Semaphore::new(settings.parallelism.max(1)),
+            deadline: settings.request_timeout,
+            limit: settings.body_limit,
+            media_type: HeaderValue::from_static(media_type),
+        })
+    }
+
+    /// Where requests go.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Sends a request and returns a complete answer.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Transient`]: nothing happened. [`ConnectorError::Ambiguous`]: a write whose end is unknown.
+    /// [`ConnectorError::Throttled`], [`ConnectorError::Unauthorised`]: not performed. [`ConnectorError::Protocol`]: a redirect, or too large.
+    pub async fn send(&self, call: &Call) -> Result<Answer, ConnectorError> {
+        let mut tries = Tries {
+            backoff: ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(50))
+                .with_max_times(READ_RETRIES)
+                .with_jitter()
+                .build(),
+            later: 0,
+            renewed: false,
+        };
+        let _place = self
+            .places
+            .acquire()
+            .await
+            .map_err(|_| ConnectorError::Transient("the client was shut down".to_owned()))?;
+        loop {
+            self.pace.ready().await?;
+            let credential = self.credentials.header(&self.client).await?;
+            log(call, &credential);
+            let attempt = tokio::time::timeout(self.deadline, self.attempt(call, &credential))
+                .await
+                .unwrap_or(Err(Fault::Timeout));
+            let next = match attempt {
+                Ok((answer, headers)) => {
+                    self.judge(call, answer, &headers, &credential, &mut tries)
+                        .await?
+                }
+                Err(fault) => unfinished(call, &fault, &mut tries).await,
+            };
+            match next {
+                Next::Done(result) => return result,
+                Next::Again => {}
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call,
+        credential: &Credential,
+    ) -> Result<(Answer, HeaderMap), Fault> {
+        let mut request = self
+            .client
+            .request(call.method.clone(), call.url.clone())
+            .header(credential.0.clone(), credential.1.clone())
+            .header(http::header::ACCEPT, self.media_type.clone());
+        if let Some(body) = &call.body {
+            request = request
+                .header(http::header::CONTENT_TYPE, self.media_type.clone())
+                .body(body.clone());
+        }
+        if let Some(version) = &call.if_match {
+            request = request.header(http::header::IF_MATCH, version);
+        }
+        let mut response = request.send().await?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        let body = fault::read(response, self.limit).await?;
+        let answer = Answer {
+            status,
+            location: text(&headers, "location"),
+            etag: text(&headers, "etag"),
+            intent: call.intent(),
+            content_type: text(&headers, "content-type"),
+            body,
+        };
+        Ok((answer, headers))
+    }
+
+    async fn judge(
+        &self,
+        call: &Call,
+        answer: Answer,
+        headers: &HeaderMap,
+        credential: &Credential,
+        tries: &mut Tries,
+    ) -> Result<Next, ConnectorError> {
+        let status = answer.status;
+        let asked = text(headers, "retry-after");
+        if status == StatusCode::TOO_MANY_REQUESTS
+            || (status == StatusCode::SERVICE_UNAVAILABLE && asked.is_some())
+        {
+            let date = text(headers, "date");
+            let asked = asked.and_then(|value| retry_after(&value, date.as_deref()));
+            let (pause, short) = self.pace.throttled(asked);
+            tries.later += 1;
+            if short && tries.later <= LATER_RETRIES {
+                return Ok(Next::Again);
+            }
+            return Ok(Next::Done(Err(ConnectorError::Throttled {
+                retry_after: Some(pause),
+            })));
+        }
+        self.pace.flowing();
+        if status == StatusCode::UNAUTHORIZED {
+            if !tries.renewed && self.credentials.renew(&self.client, &credential.1).await? {
+                tries.renewed = true;
+                return Ok(Next::Again);
+            }
+            return Ok(Next::Done(Err(ConnectorError::Unauthorised(
+                self.describe(call, &answer),
+            ))));
+        }
+        if status.is_redirection() || status.is_informational() {
+            return Ok(Next::Done(Err(ConnectorError::Protocol(format!(
+                "{}: redirects are not followed; check the base URL",
+                self.describe(call, &answer)
+            )))));
+        }
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+            let what = self.describe(call, &answer);
+            return Ok(match answer.intent {
+                Intent::Write => Next::Done(Err(ConnectorError::Ambiguous(what))),
+                Intent::Read => retry_read(tries, what).await,
+            });
+        }
+        Ok(Next::Done(Ok(answer)))
+    }
+
+    fn describe(&self, call: &Call, answer: &Answer) -> String {
+        let base = self.origin.base().path().trim_end_matches('/');
+        let path = call.url.path();
+        format!(
+            "{} {} answered {}",
+            call.method,
+            path.strip_prefix(base).unwrap_or(path),
+            answer.describe()
+        )
+    }
+}
+
+async fn unfinished(call: &Call, fault: &Fault, tries: &mut Tries) -> Next {
+    let what = format!("{} {}: {fault}", call.method, call.url.path());
+    match (fault, call.intent()) {
+        (Fault::Connect(_), _) | (Fault::Timeout, Intent::Read) => {
+            Next::Done(Err(ConnectorError::Transient(what)))
+        }
+        (Fault::TooLarge(_), Intent::Read) => Next::Done(Err(ConnectorError::Protocol(what))),
+        (Fault::Broken(_), Intent::Read) => retry_read(tries, what).await,
+        (Fault::Timeout | Fault::Broken(_) | Fault::TooLarge(_), Intent::Write) => {
+            Next::Done(Err(ConnectorError::Ambiguous(what)))
+        }
+    }
+}
+
+async fn retry_read(tries: &mut Tries, what: String) -> Next {
+    match tries.backoff.next() {
+        Some(delay) => {
+            tokio::time::sleep(delay).await;
+            Next::Again
+        }
+        None => Next::Done(Err(ConnectorError::Transient(what))),
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
+}
+
+/// A line that can be pasted into a shell, with the credential as a variable and without the body (it holds personal data).
+fn log(call: &Call, credential: &Credential) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let mut line = format!("curl -sS -X {}", call.method);
+        let header = match credential.1.to_str() {
+            Ok(value) if value.starts_with("Bearer ") => "Authorization: Bearer $TOKEN".to_owned(),
+            Ok(value) if value.starts_with("Basic ") => "Authorization: Basic $BASIC".to_owned(),
+            Ok(_) | Err(_) => format!("{}: $SECRET", credential.0),
+        };
+        let _ = write!(line, " -H \"{header}\"");
+        if call.body.is_some() {
+            line.push_str(" -H 'Content-Type: application/json' --data @body.json");
+        }
+        let _ = write!(line, " '{}'", call.url);
+        tracing::debug!(target: "provost::http", "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(intent: Intent, content_type: &str, body: &str) -> Answer {
+        Answer {
+            status: StatusCode::OK,
+            location: None,
+            etag: None,
+            intent,
+            content_type: Some(content_type.to_owned()),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn an_unreadable_success_is_not_a_success() {
+        use ConnectorError::{Ambiguous, Protocol};
+        let json = "application/scim+json";
+        let read = answer(Intent::Read, json, "{\"id\":").json().unwrap_err();
+        assert!(matches!(read, Protocol(_)));
+        let write = answer(Intent::Write, json, "{\"id\":").json().unwrap_err();
+        assert!(matches!(write, Ambiguous(_)));
+        let page = answer(Intent::Write, "text/html", "<html>").json();
+        assert!(matches!(page.unwrap_err(), Protocol(_)));
+        assert!(answer(Intent::Read, "text/plain", "{}").json().is_ok());
+    }
+
+    #[test]
+    fn answers_are_described_safely() {
+        let text = answer(
+            Intent::Read,
+            "a/b",
+            r#"{"detail":"no\u001b[2J\nway","x":"y"}"#,
+        );
+        assert_eq!(text.describe(), "status 200: no [2J way");
+        assert_eq!(answer(Intent::Read, "a/b", "boom").describe(), "status 200");
+    }
+}

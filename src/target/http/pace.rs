@@ -1,0 +1,165 @@
+//! How fast a target is spoken to: our own rate limit, and the pause that the application asked for, shared by every request.
+
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::target::ConnectorError;
+
+/// The longest pause that is believed.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest pause that a request waits for by itself; beyond it the caller is told.
+const WAITED: Duration = Duration::from_secs(60);
+
+/// Rate limit and shared pause of one target.
+#[derive(Debug)]
+pub struct Pace {
+    limiter: Option<DefaultDirectRateLimiter>,
+    until: Mutex<Option<Instant>>,
+    streak: AtomicU32,
+}
+
+impl Pace {
+    /// At most so many requests a second, or no limit of ours.
+    #[must_use]
+    pub fn new(requests_per_second: Option<u32>) -> Self {
+        let limiter = requests_per_second.and_then(NonZeroU32::new).map(|rate| {
+            // A burst of a tenth: a full second's burst plus its refill would be twice the rate.
+            let burst = NonZeroU32::new(rate.get() / 10).unwrap_or(NonZeroU32::MIN);
+            RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))
+        });
+        Self {
+            limiter,
+            until: Mutex::new(None),
+            streak: AtomicU32::new(0),
+        }
+    }
+
+    /// Waits until a request may be sent.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Throttled`] if the application asked for a longer pause than a request waits for.
+    pub async fn ready(&self) -> Result<(), ConnectorError> {
+        while let Some(left) = self.left() {
+            if left > WAITED {
+                return Err(ConnectorError::Throttled {
+                    retry_after: Some(left),
+                });
+            }
+            tokio::time::sleep(left).await;
+        }
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+        Ok(())
+    }
+
+    /// The application asked to slow down: everybody pauses. Returns the pause, and whether it is short enough to be waited for.
+    /// Without a stated pause it grows from one second with every such answer in a row.
+    pub fn throttled(&self, asked: Option<Duration>) -> (Duration, bool) {
+        let streak = self.streak.fetch_add(1, Ordering::Relaxed).min(5);
+        let pause = asked
+            .unwrap_or_else(|| Duration::from_secs(1 << streak))
+            .min(LONGEST);
+        let until = Instant::now() + pause;
+        let mut guard = self
+            .until
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if guard.is_none_or(|before| before < until) {
+            *guard = Some(until);
+        }
+        (pause, pause <= WAITED)
+    }
+
+    /// An answer came that was not a refusal for speed.
+    pub fn flowing(&self) {
+        if self.streak.load(Ordering::Relaxed) > 0 {
+            self.streak.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        let mut guard = self
+            .until
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let until = (*guard)?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            *guard = None;
+            return None;
+        }
+        Some(left)
+    }
+}
+
+/// What a Retry-After header (RFC 9110 §10.2.3) asks for: seconds, or a date, taken relative to the answer's own Date so that
+/// neither clock needs to be right. Capped at 24 hours; `None` if it makes no sense.
+#[must_use]
+pub fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        let seconds = value.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST));
+    }
+    let then = http_date(value)?;
+    let now = http_date(date?)?;
+    let seconds = u64::try_from(then.saturating_sub(now)).unwrap_or(0);
+    Some(Duration::from_secs(seconds).min(LONGEST))
+}
+
+fn http_date(text: &str) -> Option<i64> {
+    // The weekday is left out: it says nothing, and a wrong one is no reason to ignore the rest.
+    let text = text.split_once(',').map_or(text, |(_, rest)| rest);
+    let zoned = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+    Some(zoned.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, date, expected) in [
+            ("0", None, Some(0)),
+            ("120", None, Some(120)),
+            (" 7 ", None, Some(7)),
+            ("99999999999999999999999", None, Some(86_400)),
+            ("172800", None, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", now, Some(60)),
+            ("Sun, 06 Nov 1994 08:40:37 GMT", now, Some(0)),
+            ("Sun, 06 Nov 2094 08:40:37 GMT", now, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", None, None),
+            ("-5", None, None),
+            ("soon", now, None),
+            ("", now, None),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(retry_after(value, date), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_and_are_shared() {
+        let pace = Pace::new(None);
+        assert!(pace.left().is_none());
+        assert_eq!(pace.throttled(None), (Duration::from_secs(1), true));
+        assert_eq!(pace.throttled(None), (Duration::from_secs(2), true));
+        let day = Duration::from_secs(86_400);
+        assert_eq!(pace.throttled(Some(day * 9)), (day, false));
+        // A shorter pause does not shorten a longer one.
+        assert_eq!(
+            pace.throttled(Some(Duration::from_secs(1))),
+            (Duration::from_secs(1), true)
+        );
+        assert!(pace.left().is_some_and(|left| left > WAITED));
+        pace.flowing();
+        assert_eq!(pace.throttled(None).0, Duration::from_secs(1));
+    }
+}
