@@ -195,16 +195,16 @@ mod tests {
         );
         assert_eq!(read(2, &[page(&[], 0)]), Some(Next::End));
         // Meeting the total is no end by itself.
-        assert_eq!(read(2, &[a.clone(), b.clone()]), Some(Next::More));
+        assert_eq!(read(2, &[a.clone(), b]), Some(Next::More));
         // Short.
-        assert_eq!(read(2, &[a.clone(), none.clone()]), None);
+        assert_eq!(read(2, &[a.clone(), none]), None);
         // totalResults is the size of the page.
         let lies = [page(&["1", "2"], 2), page(&["3"], 1), page(&[], 0)];
         assert_eq!(read(2, &lies), Some(Next::End));
         // startIndex is ignored: everything at once, or the same full page for ever.
         let all = page(&["1", "2", "3"], 3);
         assert_eq!(read(500, &[all.clone(), all.clone()]), Some(Next::Repeated));
-        assert_eq!(read(3, &[all.clone(), all.clone()]), None);
+        assert_eq!(read(3, &[all.clone(), all]), None);
         assert_eq!(read(2, &[a.clone(), a.clone()]), None);
         // An entry twice.
         assert_eq!(read(2, &[a.clone(), page(&["2"], 3)]), None);

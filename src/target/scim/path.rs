@@ -317,7 +317,9 @@ mod tests {
 
         #[test]
         fn any_text_is_parsed_without_panic(text in "\\PC{0,40}") {
-            let _ = Path::parse(&text);
+            if let Ok(path) = Path::parse(&text) {
+                prop_assert_eq!(Path::parse(&path.to_string()), Ok(path));
+            }
         }
     }
 }

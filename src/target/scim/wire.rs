@@ -68,39 +68,42 @@ impl Field {
     /// # Errors
     /// A text, if the attribute cannot hold such a value.
     pub fn set(&self, resource: &mut Map<String, Json>, value: &Value) -> Result<(), String> {
-        if let Some(schema) = &self.path.schema {
-            announce(resource, schema);
+        match &self.path.schema {
+            Some(schema) => {
+                announce(resource, schema);
+                in_object(resource, schema, |holder| self.set_in(holder, value))
+            }
+            None => self.set_in(resource, value),
         }
-        let holder = match &self.path.schema {
-            Some(schema) => object_at(resource, schema),
-            None => resource,
-        };
+    }
+
+    fn set_in(&self, holder: &mut Map<String, Json>, value: &Value) -> Result<(), String> {
+        let name = &self.path.attribute;
         let many =
             matches!(self.shape, Shape::List | Shape::Objects) && self.path.filter.is_empty();
         if many {
-            let kept = self.kept(lookup(holder, &self.path.attribute), value);
-            insert(holder, &self.path.attribute, Json::Array(kept));
+            let kept = self.kept(lookup(holder, name), value);
+            insert(holder, name, Json::Array(kept));
             return Ok(());
         }
         let json = self.single(value)?;
         if !self.path.filter.is_empty() {
-            let list = array_at(holder, &self.path.attribute);
-            let found = list
-                .iter_mut()
-                .filter_map(Json::as_object_mut)
-                .find(|e| matches(e, &self.path.filter));
-            match found {
-                Some(element) => insert(element, self.path.leaf(), json),
-                None => list.push(self.new_element(json)),
-            }
+            in_array(holder, name, |list| {
+                let found = list
+                    .iter_mut()
+                    .filter_map(Json::as_object_mut)
+                    .find(|e| matches(e, &self.path.filter));
+                match found {
+                    Some(element) => insert(element, self.path.leaf(), json),
+                    None => list.push(self.new_element(json)),
+                }
+            });
         } else if self.path.sub.is_some() || self.shape == Shape::Object {
-            insert(
-                object_at(holder, &self.path.attribute),
-                self.path.leaf(),
-                json,
-            );
+            in_object(holder, name, |object| {
+                insert(object, self.path.leaf(), json);
+            });
         } else {
-            insert(holder, &self.path.attribute, json);
+            insert(holder, name, json);
         }
         Ok(())
     }
@@ -276,43 +279,43 @@ fn remove(object: &mut Map<String, Json>, name: &str) {
     object.remove(&key);
 }
 
-fn object_at<'a>(object: &'a mut Map<String, Json>, name: &str) -> &'a mut Map<String, Json> {
+// Edits an object inside another one; whatever else was there becomes an empty object.
+fn in_object<T>(
+    object: &mut Map<String, Json>,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Json>) -> T,
+) -> T {
     let key = spelling(object, name);
-    let slot = object.entry(key).or_insert(Json::Null);
-    if !slot.is_object() {
-        *slot = Json::Object(Map::new());
-    }
-    match slot {
-        Json::Object(inner) => inner,
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
-            unreachable!("it was just made an object")
-        }
-    }
+    let mut inner = match object.remove(&key) {
+        Some(Json::Object(inner)) => inner,
+        Some(_) | None => Map::new(),
+    };
+    let result = edit(&mut inner);
+    object.insert(key, Json::Object(inner));
+    result
 }
 
-fn array_at<'a>(object: &'a mut Map<String, Json>, name: &str) -> &'a mut Vec<Json> {
+// Edits a list inside an object; whatever else was there becomes an empty list.
+fn in_array(object: &mut Map<String, Json>, name: &str, edit: impl FnOnce(&mut Vec<Json>)) {
     let key = spelling(object, name);
-    let slot = object.entry(key).or_insert(Json::Null);
-    if !slot.is_array() {
-        *slot = Json::Array(Vec::new());
-    }
-    match slot {
-        Json::Array(inner) => inner,
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
-            unreachable!("it was just made an array")
-        }
-    }
+    let mut inner = match object.remove(&key) {
+        Some(Json::Array(inner)) => inner,
+        Some(_) | None => Vec::new(),
+    };
+    edit(&mut inner);
+    object.insert(key, Json::Array(inner));
 }
 
 fn announce(resource: &mut Map<String, Json>, schema: &str) {
-    let schemas = array_at(resource, "schemas");
-    let known = schemas
-        .iter()
-        .filter_map(Json::as_str)
-        .any(|s| s.eq_ignore_ascii_case(schema));
-    if !known {
-        schemas.push(Json::String(schema.to_owned()));
-    }
+    in_array(resource, "schemas", |schemas| {
+        let known = schemas
+            .iter()
+            .filter_map(Json::as_str)
+            .any(|s| s.eq_ignore_ascii_case(schema));
+        if !known {
+            schemas.push(Json::String(schema.to_owned()));
+        }
+    });
 }
 
 /// The objects in a multi-valued attribute; one object alone counts as one element.
