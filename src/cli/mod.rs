@@ -3,15 +3,23 @@
 //! One file per command, each short: it calls `engine`, shows what came back, and returns an [`Outcome`].
 //! Nothing is decided here, and nothing is printed except through [`out`].
 
+mod apply;
 mod args;
 mod check;
 mod completions;
-// mod demo;
+mod demo;
+mod engine;
+mod explain;
 mod load;
 mod logs;
 mod out;
+mod plan;
+mod progress;
+mod release;
+mod show;
 mod state;
 mod status;
+mod sync;
 
 use std::io;
 use std::process::ExitCode;
@@ -43,20 +51,18 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
+    let global = &cli.global;
     match &cli.command {
+        Command::Check(args) => check::run(args, global, out),
+        Command::Plan(args) => plan::run(args, global, out),
+        Command::Apply(args) => apply::run(args, global, out),
+        Command::Sync(args) => sync::run(args, global, out),
+        Command::Release(args) => release::run(args, global, out),
+        Command::Explain(args) => explain::run(args, global, out),
+        Command::Status => status::run(global, out),
+        Command::State(args) => state::run(args, global, out),
+        Command::Demo(args) => demo::run(args, global, out),
         Command::Completions(args) => completions::run(args, out),
-        Command::Check(args) => check::run(args, &cli.global, out),
-        Command::Status => status::run(&cli.global, out),
-        Command::State(args) => state::run(args, &cli.global, out),
-        Command::Plan(_)
-        | Command::Apply(_)
-        | Command::Sync(_)
-        | Command::Release(_)
-        | Command::Explain(_)
-        | Command::Demo(_) => {
-            load::config(&cli.global)?;
-            Err(Stop::failed("this command is not there yet"))
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The demo's company: 300 people in ten departments, the same ones every time.
+//! The demo's company: 300 people in five departments, the same ones every time.
 //!
 //! Ordinary names, and the awkward ones that real directories have: diacritics, quotes, commas, other scripts,
 //! two people with one name. Nothing here reads or writes; [`super::ldif`] makes a file of it.
@@ -23,6 +23,8 @@ pub(super) struct Person {
     pub(super) title: String,
     /// Index into [`DEPARTMENTS`].
     pub(super) department: usize,
+    /// Works here, but for another company.
+    pub(super) external: bool,
     /// The manager's employee number; the head of the company has none.
     pub(super) manager: Option<usize>,
 }
@@ -34,65 +36,49 @@ impl Person {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
     }
 
-    /// The department's name.
-    pub(super) fn department_name(&self) -> &'static str {
-        DEPARTMENTS.get(self.department).map_or("", |one| one.0)
+    /// The number of the department.
+    pub(super) fn department_number(&self) -> &'static str {
+        DEPARTMENTS.get(self.department).map_or("", |one| one.number)
     }
 }
 
-/// Departments with a name for their group and the titles of their people, head first.
-pub(super) const DEPARTMENTS: [(&str, &str, [&str; 3]); 10] = [
-    (
-        "Board",
-        "board",
-        ["Chief Executive", "Executive", "Assistant"],
-    ),
-    (
-        "Engineering",
-        "engineering",
-        ["Head of Engineering", "Engineer", "Senior Engineer"],
-    ),
-    (
-        "Sales",
-        "sales",
-        ["Head of Sales", "Sales Representative", "Account Executive"],
-    ),
-    (
-        "Support",
-        "support",
-        ["Head of Support", "Support Engineer", "Support Analyst"],
-    ),
-    (
-        "Operations",
-        "operations",
-        ["Head of Operations", "Operator", "Planner"],
-    ),
-    (
-        "Marketing",
-        "marketing",
-        ["Head of Marketing", "Designer", "Editor"],
-    ),
-    (
-        "Finance",
-        "finance",
-        ["Head of Finance", "Accountant", "Controller"],
-    ),
-    (
-        "People",
-        "people",
-        ["Head of People", "Recruiter", "People Partner"],
-    ),
-    (
-        "Legal",
-        "legal",
-        ["General Counsel", "Counsel", "Paralegal"],
-    ),
-    (
-        "Research",
-        "research",
-        ["Head of Research", "Researcher", "Data Scientist"],
-    ),
+/// One department.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Department {
+    /// The number that the directory holds; the mapping makes a name of it.
+    pub(super) number: &'static str,
+    /// The name of its group.
+    pub(super) group: &'static str,
+    /// The titles of its people, the head's first.
+    titles: [&'static str; 3],
+}
+
+/// The departments. The first is the head of the company's.
+pub(super) const DEPARTMENTS: [Department; 5] = [
+    department("100", "management", ["Chief Executive", "Assistant", "Secretary"]),
+    department("200", "sales", ["Head of Sales", "Sales Representative", "Account Executive"]),
+    department("300", "engineering", ["Head of Engineering", "Engineer", "Senior Engineer"]),
+    department("400", "support", ["Head of Support", "Support Engineer", "Support Analyst"]),
+    department("500", "finance", ["Head of Finance", "Accountant", "Controller"]),
 ];
+
+const fn department(
+    number: &'static str,
+    group: &'static str,
+    titles: [&'static str; 3],
+) -> Department {
+    Department {
+        number,
+        group,
+        titles,
+    }
+}
+
+/// Which department the people after the heads join, over and over.
+const HIRING: [usize; 10] = [2, 1, 3, 2, 4, 1, 2, 3, 1, 2];
+
+/// Every so many-th person works for another company: in the directory, and not in the mapping's scope.
+const EXTERNAL_EVERY: usize = 50;
 
 const GIVEN: [&str; 30] = [
     "Anna", "Jörg", "Zoë", "Łukasz", "Marie", "Ahmed", "Ingrid", "Paulo", "Chloé", "Björn", "Elif",
@@ -159,21 +145,15 @@ pub(super) fn company() -> Vec<Person> {
 }
 
 fn person(number: usize) -> Person {
-    let departments = DEPARTMENTS.len();
-    let department = number % departments;
+    let head = number < DEPARTMENTS.len();
+    let hired = HIRING.get(number % HIRING.len()).copied().unwrap_or_default();
+    let department = if head { number } else { hired };
     // 7 · 30 + 1 and 31 have no common factor, so no pair of names comes twice among 930 people.
     let pick = |names: &[&'static str], at: usize| names.get(at % names.len()).copied();
     let given = pick(&GIVEN, number).unwrap_or_default();
     let family = pick(&FAMILY, number * 7 + number / GIVEN.len()).unwrap_or_default();
-    let head = number < departments;
-    let titles = DEPARTMENTS
-        .get(department)
-        .map_or(["", "", ""], |one| one.2);
-    let title = titles.get(if head {
-        0
-    } else {
-        1 + number / departments % 2
-    });
+    let titles = DEPARTMENTS.get(department).map_or(["", "", ""], |one| one.titles);
+    let title = titles.get(if head { 0 } else { 1 + number / 10 % 2 });
     let manager = match (number, head) {
         (0, _) => None,
         (_, true) => Some(0),
@@ -186,12 +166,13 @@ fn person(number: usize) -> Person {
         login: login(given, family),
         title: (*title.unwrap_or(&"")).to_owned(),
         department,
+        external: number % EXTERNAL_EVERY == EXTERNAL_EVERY - 20,
         manager,
     }
 }
 
 /// A login from a name: ASCII letters and a dot between.
-fn login(given: &str, family: &str) -> String {
+pub(super) fn login(given: &str, family: &str) -> String {
     let plain = |name: &str| -> String {
         let ascii = deunicode::deunicode(name).to_ascii_lowercase();
         ascii.chars().filter(char::is_ascii_lowercase).collect()
@@ -222,5 +203,6 @@ mod tests {
         let names: BTreeSet<_> = people.iter().map(|p| (&p.given, &p.family)).collect();
         assert_eq!(names.len(), SIZE - 1);
         assert_eq!(people.iter().filter(|p| p.manager.is_none()).count(), 1);
+        assert_eq!(people.iter().filter(|p| p.external).count(), 6);
     }
 }

@@ -27,20 +27,16 @@ pub(super) fn directory(people: &[Person]) -> String {
     for one in people {
         person(&mut out, one, people);
     }
-    let dn_of = |wanted: &dyn Fn(&Person) -> bool| -> Vec<String> {
-        people.iter().filter(|p| wanted(p)).map(dn).collect()
-    };
-    for (at, (_, name, _)) in DEPARTMENTS.iter().enumerate() {
-        group(&mut out, name, &dn_of(&|p| p.department == at));
+    for (at, one) in DEPARTMENTS.iter().enumerate() {
+        let members = people.iter().filter(|p| p.department == at).map(dn);
+        group(&mut out, one.group, &members.collect::<Vec<_>>());
     }
-    group(
-        &mut out,
-        "managers",
-        &dn_of(&|p| p.number < DEPARTMENTS.len()),
-    );
-    // A group of groups: everybody belongs to it, nobody directly.
-    let all: Vec<String> = DEPARTMENTS.iter().map(|one| group_dn(one.1)).collect();
-    group(&mut out, "staff", &all);
+    // Groups that open applications. Two of them hold groups only: people belong to them through their department.
+    let heads = people.iter().filter(|p| p.number < DEPARTMENTS.len());
+    group(&mut out, "app-reports", &heads.map(dn).collect::<Vec<_>>());
+    group(&mut out, "app-crm", &["sales", "support"].map(group_dn));
+    let all: Vec<String> = DEPARTMENTS.iter().map(|one| group_dn(one.group)).collect();
+    group(&mut out, "app-wiki", &all);
     out
 }
 
@@ -54,8 +50,8 @@ fn person(out: &mut String, one: &Person, people: &[Person]) {
     attribute(out, "sn", &one.family);
     attribute(out, "mail", &format!("{}@example.org", one.login));
     attribute(out, "employeeNumber", &format!("{}", 1000 + one.number));
-    attribute(out, "departmentNumber", one.department_name());
-    attribute(out, "ou", one.department_name());
+    attribute(out, "departmentNumber", one.department_number());
+    attribute(out, "employeeType", if one.external { "external" } else { "employee" });
     attribute(out, "title", &one.title);
     attribute(
         out,

@@ -1,9 +1,9 @@
 //! Everything about one person and one target: what is known, what is decided, and why nothing happened.
 
 use crate::model::{Effect, Identity, Plan, Shadow, SourceValue};
-use crate::reconcile::mapping::{Projected, Projection, Scope};
+use crate::reconcile::mapping::{self, Explained, Projected, Scope};
 use crate::report::paint::{ALERT, FAINT, GAIN, LOSS, Look};
-use crate::report::{Review, safe};
+use crate::report::safe;
 
 use super::{Page, change, tail};
 
@@ -14,14 +14,14 @@ pub struct Explanation<'a> {
     pub target: &'a str,
     /// The person as the directory describes them; `None` if it does not.
     pub identity: Option<&'a Identity>,
-    /// The scope, clause by clause.
-    pub scope: Option<&'a Scope>,
-    /// What the mapping makes of them.
-    pub projection: Option<&'a Projection>,
+    /// What the mapping makes of them, and how.
+    pub mapped: Option<&'a mapping::Explanation>,
     /// What was last confirmed.
     pub shadow: Option<&'a Shadow>,
-    /// The plan, cut down to this person.
-    pub plan: &'a Plan,
+    /// The plan, cut down to this person; `None` if none could be made.
+    pub plan: Option<&'a Plan>,
+    /// Why no plan could be made.
+    pub error: Option<&'a str>,
 }
 
 /// The explanation as text.
@@ -42,11 +42,9 @@ pub fn explain(all: &Explanation<'_>, look: Look) -> String {
         Some(identity) => person(identity, &mut out),
         None => out.prose(2, ALERT, "not in the directory data"),
     }
-    if let Some(scope) = all.scope {
-        clauses(scope, &mut out);
-    }
-    if let Some(projection) = all.projection {
-        projected(projection, &mut out);
+    if let Some(mapped) = all.mapped {
+        clauses(&mapped.scope, &mut out);
+        made(mapped, &mut out);
     }
     match all.shadow {
         Some(shadow) => confirmed(shadow, &mut out),
@@ -55,25 +53,35 @@ pub fn explain(all: &Explanation<'_>, look: Look) -> String {
             out.prose(2, FAINT, "none that we know of");
         }
     }
-    change::changes(&all.plan.changes, &mut out);
-    tail::held(&all.plan.held, &mut out);
-    tail::notices(&all.plan.notices, &mut out);
-    tail::review(all.target, &Review::default(), &mut out);
-    if all.plan.changes.is_empty() && all.plan.held.is_empty() {
-        out.heading("Nothing to do");
-        out.prose(2, FAINT, why_nothing(all));
+    if let Some(error) = all.error {
+        out.heading("No plan");
+        out.prose(2, ALERT, &safe::text(error));
+    }
+    if let Some(plan) = all.plan {
+        planned(plan, all, &mut out);
     }
     out.text
 }
 
+fn planned(plan: &Plan, all: &Explanation<'_>, out: &mut Page) {
+    change::changes(&plan.changes, out);
+    tail::held(&plan.held, out);
+    tail::notices(&plan.notices, out);
+    if plan.changes.is_empty() && plan.held.is_empty() {
+        out.heading("Nothing to do");
+        out.prose(2, FAINT, why_nothing(all));
+    }
+}
+
 fn why_nothing(all: &Explanation<'_>) -> &'static str {
-    match (all.scope, all.shadow) {
-        (Some(scope), None) if !scope.inside => "out of scope, and there is no account",
-        (Some(_) | None, Some(shadow)) if !shadow.suspended.is_empty() => {
+    let inside = all.mapped.is_some_and(|mapped| mapped.scope.inside);
+    match all.shadow {
+        Some(shadow) if !shadow.suspended.is_empty() => {
             "the account is suspended, and the reasons still hold"
         }
-        (Some(_) | None, Some(_)) => "the account is as it should be",
-        (Some(_) | None, None) => "there is nobody to make an account for",
+        Some(_) => "the account is as it should be",
+        None if inside => "there is no account, and none may be made now",
+        None => "out of scope, and there is no account",
     }
 }
 
@@ -126,29 +134,53 @@ fn clauses(scope: &Scope, out: &mut Page) {
     }
 }
 
-fn projected(projection: &Projection, out: &mut Page) {
+fn made(mapped: &mapping::Explanation, out: &mut Page) {
     out.heading("Mapping");
-    for (name, made) in &projection.attributes {
-        let made = match made {
-            Projected::Value(value, others) if others.is_empty() => safe::value(value),
-            Projected::Value(value, others) => {
-                let others: Vec<String> = others.iter().map(safe::value).collect();
-                format!("{}, if taken {}", safe::value(value), others.join(", "))
-            }
-            Projected::Clear => "(cleared)".to_owned(),
-            Projected::Omit => "(left as it is)".to_owned(),
-            Projected::Reference(dn) => format!("(the account of {})", safe::quoted(dn)),
-            Projected::Hold(why) => format!("HELD: {}", safe::text(why)),
-        };
-        out.line(&format!("  {:<24}  {made}", safe::text(name)));
+    for explained in &mapped.attributes {
+        field(explained, out);
     }
-    match &projection.entitlements {
+    for explained in &mapped.matches {
+        field(explained, out);
+    }
+    match &mapped.entitlements {
         Ok(names) => {
             for name in names {
-                out.line(&format!("  {:<24}  {}", "entitlement", safe::quoted(name)));
+                out.line(&format!("  entitlement = {}", safe::quoted(name)));
             }
         }
         Err(why) => out.prose(2, ALERT, &format!("entitlements: {}", safe::text(why))),
+    }
+    if let Some(starts) = mapped.starts {
+        out.line(&format!("  starts = {starts}"));
+    }
+    if let Some(ends) = mapped.ends {
+        out.line(&format!("  ends = {ends}"));
+    }
+}
+
+/// One field: its value, how it is written, and what went into it.
+fn field(explained: &Explained, out: &mut Page) {
+    let made = match &explained.outcome {
+        Projected::Value(value, others) if others.is_empty() => safe::value(value),
+        Projected::Value(value, others) => {
+            let others: Vec<String> = others.iter().map(safe::value).collect();
+            format!("{}, if taken {}", safe::value(value), others.join(", "))
+        }
+        Projected::Clear => "(cleared)".to_owned(),
+        Projected::Omit => "(left as it is)".to_owned(),
+        Projected::Reference(dn) => format!("(the account of {})", safe::quoted(dn)),
+        Projected::Hold(why) => format!("HELD: {}", safe::text(why)),
+    };
+    out.line(&format!("  {} = {made}", safe::text(&explained.field)));
+    out.prose(6, FAINT, &format!("from {}", safe::text(&explained.source)));
+    for (name, values) in &explained.inputs {
+        let values: Vec<String> = values.iter().map(|value| safe::quoted(value)).collect();
+        let values = if values.is_empty() {
+            "(none)".to_owned()
+        } else {
+            values.join(", ")
+        };
+        out.prose(6, FAINT, &format!("{} = {values}", safe::text(name)));
     }
 }
 

@@ -1,0 +1,122 @@
+//! `provost explain`: everything about one person, and why something is or is not done.
+
+use crate::config::TargetSpec;
+use crate::engine::{Session, TargetReport};
+use crate::model::{Anchor, Identity, Outcome, Plan, Shadow};
+use crate::report::{safe, text};
+
+use super::args::{Explain, Global};
+use super::out::Out;
+use super::{Stop, engine};
+
+/// At most this many people are named when a word fits several.
+const NAMED: usize = 10;
+
+/// Attributes that people are known by besides their label, DN and anchor.
+const KNOWN_BY: [&str; 5] = ["uid", "samaccountname", "userprincipalname", "mail", "cn"];
+
+pub(super) fn run(args: &Explain, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let session = engine::session(global)?;
+    let names: Vec<String> = args.target.iter().cloned().collect();
+    let targets = session.select(&names)?;
+    let request = engine::request(&names, false);
+    let report = engine::plan(&session, &request, global)?;
+    let mut found = false;
+    for spec in &targets {
+        let Some(about) = report.targets.iter().find(|one| one.target == spec.name) else {
+            continue;
+        };
+        found |= one_target(&session, spec, about, &args.person, out)?;
+    }
+    if found {
+        return Ok(Outcome::NothingToDo);
+    }
+    Err(Stop::failed(format!(
+        "nobody is known as \"{}\"; try the anchor, DN, login, mail address or display name",
+        safe::text(&args.person)
+    )))
+}
+
+/// Explains the person in one target; `false` if nobody fits.
+fn one_target(
+    session: &Session,
+    spec: &TargetSpec,
+    about: &TargetReport,
+    person: &str,
+    out: &mut Out,
+) -> Result<bool, Stop> {
+    let candidates = candidates(session, spec, person)?;
+    let anchor = match candidates.as_slice() {
+        [] => return Ok(false),
+        [(anchor, _)] => anchor.clone(),
+        several => return Err(ambiguous(person, several)),
+    };
+    let identity = session.state.identity(&spec.source, &anchor)?;
+    let shadow = session.state.shadow(&spec.name, &anchor)?;
+    let mapped = identity.as_ref().map(|one| spec.mapping.explain(one));
+    let plan = about.plan.as_ref().map(|plan| about_one(plan, &anchor));
+    let explanation = text::Explanation {
+        target: &spec.name,
+        identity: identity.as_ref(),
+        mapped: mapped.as_ref(),
+        shadow: shadow.as_ref(),
+        plan: plan.as_ref(),
+        error: about.error.as_deref(),
+    };
+    out.report(&text::explain(&explanation, out.look))?;
+    Ok(true)
+}
+
+/// Everybody who fits, in the directory or among the accounts.
+fn candidates(
+    session: &Session,
+    spec: &TargetSpec,
+    person: &str,
+) -> Result<Vec<(Anchor, String)>, Stop> {
+    let wanted = person.to_lowercase();
+    let mut found: Vec<(Anchor, String)> = Vec::new();
+    session.state.identities(&spec.source, &mut |identity| {
+        if fits(&identity, &wanted) {
+            found.push((identity.anchor.clone(), identity.label().to_owned()));
+        }
+    })?;
+    session.state.shadows(&spec.name, &mut |shadow: Shadow| {
+        let fits = shadow.anchor.as_str() == wanted || shadow.label.to_lowercase() == wanted;
+        if fits && found.iter().all(|(anchor, _)| *anchor != shadow.anchor) {
+            found.push((shadow.anchor, shadow.label));
+        }
+    })?;
+    Ok(found)
+}
+
+fn fits(identity: &Identity, wanted: &str) -> bool {
+    identity.anchor.as_str() == wanted
+        || identity.dn.to_lowercase() == wanted
+        || identity.label().to_lowercase() == wanted
+        || KNOWN_BY.iter().any(|name| {
+            let mut values = identity.attributes.texts(name);
+            values.any(|value| value.to_lowercase() == wanted)
+        })
+}
+
+fn ambiguous(person: &str, several: &[(Anchor, String)]) -> Stop {
+    let mut text = format!("\"{}\" fits {} people; name one by anchor:", safe::text(person), several.len());
+    for (anchor, label) in several.iter().take(NAMED) {
+        let (anchor, label) = (safe::text(anchor.as_str()), safe::text(label));
+        text.push_str(&format!("\n  {anchor}  {label}"));
+    }
+    if several.len() > NAMED {
+        text.push_str(&format!("\n  … and {} more", several.len() - NAMED));
+    }
+    Stop::failed(text)
+}
+
+/// The plan, cut down to one person.
+fn about_one(plan: &Plan, anchor: &Anchor) -> Plan {
+    let mut plan = plan.clone();
+    plan.changes.retain(|change| change.anchor == *anchor);
+    plan.held.retain(|held| held.anchor == *anchor);
+    plan.notices.retain(|notice| notice.anchor == *anchor);
+    plan.orphans.clear();
+    plan
+}

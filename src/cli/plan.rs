@@ -1,0 +1,33 @@
+//! `provost plan`: what would be done. Changes nothing anywhere.
+
+use crate::model::Outcome;
+
+use super::args::{Global, Targets};
+use super::out::Out;
+use super::show::{self, About};
+use super::{Stop, engine};
+
+/// What was shown.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// The digest of the first target's plan, as people type it.
+    pub(super) digest: Option<String>,
+}
+
+pub(super) fn run(args: &Targets, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    Ok(show(args, global, out)?.outcome)
+}
+
+/// Plans and shows, and says what was shown.
+pub(super) fn show(args: &Targets, global: &Global, out: &mut Out) -> Result<Seen, Stop> {
+    let session = engine::session(global)?;
+    let request = engine::request(&args.targets, args.live);
+    let report = engine::plan(&session, &request, global)?;
+    show::run_report(&report, About::Plan, out)?;
+    Ok(Seen {
+        outcome: report.outcome(),
+        digest: show::only_plan(&report).map(|plan| plan.digest().short().to_owned()),
+    })
+}

@@ -1,0 +1,33 @@
+//! `provost release`: allows one staged plan, or one shrunken read of a source, and no other.
+
+use crate::model::Outcome;
+
+use super::args::{Global, Release};
+use super::out::Out;
+use super::{Stop, engine};
+
+pub(super) fn run(args: &Release, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let session = engine::session(global)?;
+    let text = match (&args.target, &args.plan, &args.source) {
+        (Some(target), Some(digest), _) => {
+            let count = session.release(target, digest, &who())?;
+            format!(
+                "{count} changes are released for {target}. The next `provost sync {target}` makes them, if they are still the same."
+            )
+        }
+        (_, _, Some(source)) => {
+            let people = session.accept_source(source)?;
+            format!("{people} people are accepted for the next read of {source}.")
+        }
+        (Some(_), None, None) | (None, _, None) => {
+            return Err(Stop::failed("name a target with --plan, or a --source"));
+        }
+    };
+    out.report(&text)?;
+    Ok(Outcome::Applied)
+}
+
+/// Who approves, for the record. The number is the system's word; a name from the environment could be anything.
+fn who() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}

@@ -1,0 +1,170 @@
+//! From what the engine reports to what `report` shows.
+
+use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
+use crate::model::{Outcome, Plan};
+use crate::reconcile::guard::{Breach, Verdict};
+use crate::report::json::{self, Target, TargetFailure, TargetPlan};
+use crate::report::text::{self, ResultState};
+use crate::report::{BreachLine, Look, Review};
+
+use super::Stop;
+use super::out::Out;
+
+/// What a report is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum About {
+    /// A plan that was not applied.
+    Plan,
+    /// A plan and what became of it.
+    Run,
+    /// Only what became of a plan that was shown before.
+    Results,
+}
+
+/// Writes a report of the engine.
+pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Result<(), Stop> {
+    let shown: Vec<Shown<'_>> = report.targets.iter().map(Shown::new).collect();
+    let text = if out.json {
+        let kind = match about {
+            About::Plan => "plan",
+            About::Run | About::Results => "run",
+        };
+        let targets = shown.iter().map(|one| one.json(about)).collect();
+        json::document(kind, report.outcome(), targets)
+    } else {
+        let mut text = sources(report, out.look);
+        for (at, one) in shown.iter().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
+            text.push_str(&one.text(about, out.look));
+        }
+        text
+    };
+    Ok(out.report(&text)?)
+}
+
+/// Entries that could not be read; what is missing from a read stands in each plan's header.
+fn sources(report: &RunReport, look: Look) -> String {
+    let problems = report.sources.iter().flat_map(|(name, source)| {
+        let tell = move |problem: &String| format!("source {name}: {problem}");
+        source.problems.iter().map(tell)
+    });
+    text::remarks(&problems.collect::<Vec<_>>(), look)
+}
+
+/// One target's report in the forms that `report` takes.
+struct Shown<'a> {
+    report: &'a TargetReport,
+    review: Review,
+    results: Vec<text::ChangeResult>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(report: &'a TargetReport) -> Self {
+        let review = match (&report.plan, &report.verdict) {
+            (Some(_), Some(verdict)) => review(verdict),
+            (Some(plan), None) => Review::passed(plan),
+            (None, _) => Review::default(),
+        };
+        Self {
+            report,
+            review,
+            results: report.results.iter().map(result).collect(),
+        }
+    }
+
+    fn text(&self, about: About, look: Look) -> String {
+        let report = self.report;
+        let mut out = String::new();
+        if let (Some(plan), About::Plan | About::Run) = (&report.plan, about) {
+            out.push_str(&text::plan(plan, &self.review, look));
+        }
+        out.push_str(&text::remarks(&report.remarks, look));
+        if let Some(error) = &report.error {
+            out.push_str(&text::failure(&report.target, report.outcome, error, look));
+        }
+        let ran = match about {
+            About::Plan => false,
+            About::Run | About::Results => report.plan.is_some(),
+        };
+        if ran {
+            out.push_str(&text::results(&report.target, report.outcome, &self.results, look));
+        }
+        out
+    }
+
+    fn json(&self, about: About) -> Target<'_> {
+        let report = self.report;
+        let error = report.error.as_deref();
+        let Some(plan) = &report.plan else {
+            let error = error.unwrap_or("no plan could be made");
+            return Target::Failed(TargetFailure::new(&report.target, report.outcome, error));
+        };
+        let planned = TargetPlan::new(plan, &self.review, report.outcome).with_error(error);
+        Target::Planned(Box::new(match about {
+            About::Plan => planned,
+            About::Run | About::Results => planned.with_results(&self.results),
+        }))
+    }
+}
+
+/// The guard's word as reports show it.
+fn review(verdict: &Verdict) -> Review {
+    Review {
+        approved: verdict.approved.changes().len(),
+        staged: verdict.staged.len(),
+        breaches: verdict.breaches.iter().map(breach).collect(),
+        release: verdict.release.clone(),
+    }
+}
+
+fn breach(breach: &Breach) -> BreachLine {
+    let (kind, count, allowed) = match breach {
+        Breach::FirstRun => ("first-run".to_owned(), 0, 0),
+        Breach::Limit {
+            kind,
+            count,
+            allowed,
+            ..
+        } => (kind.to_string(), *count, *allowed),
+        Breach::Day { count, allowed, .. } => ("day".to_owned(), *count, *allowed),
+        Breach::Vanished { count, allowed, .. } => ("vanished".to_owned(), *count, *allowed),
+    };
+    BreachLine {
+        kind,
+        count,
+        allowed,
+        text: breach.to_string(),
+    }
+}
+
+fn result(result: &ChangeResult) -> text::ChangeResult {
+    let (state, detail) = match &result.status {
+        ChangeStatus::Done => (ResultState::Done, None),
+        ChangeStatus::DoneWith(what) => (ResultState::Done, Some(what)),
+        ChangeStatus::Failed(why) => (ResultState::Failed, Some(why)),
+        ChangeStatus::Unconfirmed(why) => (ResultState::Unconfirmed, Some(why)),
+        ChangeStatus::Skipped(why) => (ResultState::Skipped, Some(why)),
+    };
+    text::ChangeResult {
+        change: result.change.clone(),
+        state,
+        detail: detail.cloned(),
+    }
+}
+
+/// The one plan of a report, if it has one.
+pub(super) fn only_plan(report: &RunReport) -> Option<&Plan> {
+    report.targets.first().and_then(|target| target.plan.as_ref())
+}
+
+/// Whether there is anything to apply.
+pub(super) fn has_changes(report: &RunReport) -> bool {
+    only_plan(report).is_some_and(|plan| !plan.changes.is_empty())
+}
+
+/// The outcome when nothing is applied because nobody wanted it.
+pub(super) fn declined(report: &RunReport) -> Outcome {
+    report.outcome()
+}
