@@ -13,7 +13,9 @@ use super::{Stop, engine};
 
 pub(super) fn run(args: &Apply, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     if args.plan.is_some() && args.targets.len() > 1 {
-        return Err(Stop::failed("a digest belongs to one plan: name one target with --plan"));
+        return Err(Stop::failed(
+            "a digest belongs to one plan: name one target with --plan",
+        ));
     }
     if args.plan.is_none() && !args.yes && !out::can_ask() {
         return Err(Stop::failed(

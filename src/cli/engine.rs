@@ -1,7 +1,5 @@
 //! The engine for a command: a session, a runtime, and a sign of life.
 
-use std::future::Future;
-
 use crate::engine::{EngineError, Request, RunReport, Session, View};
 use crate::model::Outcome;
 
@@ -47,9 +45,7 @@ pub(super) fn sync(
 }
 
 /// Runs to the end on a runtime of its own.
-pub(super) fn block_on<T>(
-    work: impl Future<Output = Result<T, EngineError>>,
-) -> Result<T, Stop> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, EngineError>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -100,7 +100,11 @@ fn fits(identity: &Identity, wanted: &str) -> bool {
 }
 
 fn ambiguous(person: &str, several: &[(Anchor, String)]) -> Stop {
-    let mut text = format!("\"{}\" fits {} people; name one by anchor:", safe::text(person), several.len());
+    let mut text = format!(
+        "\"{}\" fits {} people; name one by anchor:",
+        safe::text(person),
+        several.len()
+    );
     for (anchor, label) in several.iter().take(NAMED) {
         let (anchor, label) = (safe::text(anchor.as_str()), safe::text(label));
         text.push_str(&format!("\n  {anchor}  {label}"));

@@ -1,7 +1,7 @@
 //! From what the engine reports to what `report` shows.
 
 use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
-use crate::model::{Outcome, Plan};
+use crate::model::Plan;
 use crate::reconcile::guard::{Breach, Verdict};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
 use crate::report::text::{self, ResultState};
@@ -89,7 +89,12 @@ impl<'a> Shown<'a> {
             About::Run | About::Results => report.plan.is_some(),
         };
         if ran {
-            out.push_str(&text::results(&report.target, report.outcome, &self.results, look));
+            out.push_str(&text::results(
+                &report.target,
+                report.outcome,
+                &self.results,
+                look,
+            ));
         }
         out
     }
@@ -156,15 +161,8 @@ fn result(result: &ChangeResult) -> text::ChangeResult {
 
 /// The one plan of a report, if it has one.
 pub(super) fn only_plan(report: &RunReport) -> Option<&Plan> {
-    report.targets.first().and_then(|target| target.plan.as_ref())
-}
-
-/// Whether there is anything to apply.
-pub(super) fn has_changes(report: &RunReport) -> bool {
-    only_plan(report).is_some_and(|plan| !plan.changes.is_empty())
-}
-
-/// The outcome when nothing is applied because nobody wanted it.
-pub(super) fn declined(report: &RunReport) -> Outcome {
-    report.outcome()
+    report
+        .targets
+        .first()
+        .and_then(|target| target.plan.as_ref())
 }

@@ -38,7 +38,9 @@ impl Person {
 
     /// The number of the department.
     pub(super) fn department_number(&self) -> &'static str {
-        DEPARTMENTS.get(self.department).map_or("", |one| one.number)
+        DEPARTMENTS
+            .get(self.department)
+            .map_or("", |one| one.number)
     }
 }
 
@@ -55,11 +57,31 @@ pub(super) struct Department {
 
 /// The departments. The first is the head of the company's.
 pub(super) const DEPARTMENTS: [Department; 5] = [
-    department("100", "management", ["Chief Executive", "Assistant", "Secretary"]),
-    department("200", "sales", ["Head of Sales", "Sales Representative", "Account Executive"]),
-    department("300", "engineering", ["Head of Engineering", "Engineer", "Senior Engineer"]),
-    department("400", "support", ["Head of Support", "Support Engineer", "Support Analyst"]),
-    department("500", "finance", ["Head of Finance", "Accountant", "Controller"]),
+    department(
+        "100",
+        "management",
+        ["Chief Executive", "Assistant", "Secretary"],
+    ),
+    department(
+        "200",
+        "sales",
+        ["Head of Sales", "Sales Representative", "Account Executive"],
+    ),
+    department(
+        "300",
+        "engineering",
+        ["Head of Engineering", "Engineer", "Senior Engineer"],
+    ),
+    department(
+        "400",
+        "support",
+        ["Head of Support", "Support Engineer", "Support Analyst"],
+    ),
+    department(
+        "500",
+        "finance",
+        ["Head of Finance", "Accountant", "Controller"],
+    ),
 ];
 
 const fn department(
@@ -146,13 +168,18 @@ pub(super) fn company() -> Vec<Person> {
 
 fn person(number: usize) -> Person {
     let head = number < DEPARTMENTS.len();
-    let hired = HIRING.get(number % HIRING.len()).copied().unwrap_or_default();
+    let hired = HIRING
+        .get(number % HIRING.len())
+        .copied()
+        .unwrap_or_default();
     let department = if head { number } else { hired };
     // 7 · 30 + 1 and 31 have no common factor, so no pair of names comes twice among 930 people.
     let pick = |names: &[&'static str], at: usize| names.get(at % names.len()).copied();
     let given = pick(&GIVEN, number).unwrap_or_default();
     let family = pick(&FAMILY, number * 7 + number / GIVEN.len()).unwrap_or_default();
-    let titles = DEPARTMENTS.get(department).map_or(["", "", ""], |one| one.titles);
+    let titles = DEPARTMENTS
+        .get(department)
+        .map_or(["", "", ""], |one| one.titles);
     let title = titles.get(if head { 0 } else { 1 + number / 10 % 2 });
     let manager = match (number, head) {
         (0, _) => None,

@@ -51,7 +51,11 @@ fn person(out: &mut String, one: &Person, people: &[Person]) {
     attribute(out, "mail", &format!("{}@example.org", one.login));
     attribute(out, "employeeNumber", &format!("{}", 1000 + one.number));
     attribute(out, "departmentNumber", one.department_number());
-    attribute(out, "employeeType", if one.external { "external" } else { "employee" });
+    attribute(
+        out,
+        "employeeType",
+        if one.external { "external" } else { "employee" },
+    );
     attribute(out, "title", &one.title);
     attribute(
         out,

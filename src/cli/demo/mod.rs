@@ -10,6 +10,7 @@ mod story;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::config::load_embedded;
 use crate::model::Outcome;
 
 use super::Stop;
@@ -53,15 +54,11 @@ struct Stage {
 
 impl Stage {
     fn build(dir: &Path, global: &Global) -> Result<Self, Stop> {
-        let write = |name: &str, text: &str| {
-            let path = dir.join(name);
-            fs::write(&path, text)
-                .map_err(|error| Stop::failed(format!("{}: {error}", path.display())))
-        };
         fs::create_dir_all(dir)
             .map_err(|error| Stop::failed(format!("{}: {error}", dir.display())))?;
-        write("provost.toml", CONFIG)?;
-        write("sandbox.toml", MAPPING)?;
+        let files = [("provost.toml", CONFIG), ("sandbox.toml", MAPPING)];
+        load_embedded(dir, &files)
+            .map_err(|problems| Stop::Said(Outcome::ConfigInvalid, problems.render(false)))?;
         let mut global = global.clone();
         global.config = dir.join("provost.toml");
         Ok(Self {

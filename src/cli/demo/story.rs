@@ -5,7 +5,7 @@ use crate::report::safe;
 
 use super::super::args::{Apply, Explain, Targets};
 use super::super::{Stop, apply, explain, plan, sync};
-use super::company::{DEPARTMENTS, Person, SIZE, company, login};
+use super::company::{Person, SIZE, company, login};
 use super::{Out, Stage};
 
 /// The target of the demo.
@@ -26,9 +26,12 @@ pub(super) fn tell(stage: &Stage, out: &mut Out) -> Result<Outcome, Stop> {
     let gone = leaver(stage, &mut people, out)?;
     people.push(gone);
     rehire(stage, &people, out)?;
-    scene(stage, out, "And again: nothing is left to do", &[
-        "The same plan once more. The application gets no writing call.",
-    ])?;
+    scene(
+        stage,
+        out,
+        "And again: nothing is left to do",
+        &["The same plan once more. The application gets no writing call."],
+    )?;
     let outcome = show_plan(stage, out)?;
     closing(stage, out)?;
     Ok(outcome)
@@ -36,15 +39,23 @@ pub(super) fn tell(stage: &Stage, out: &mut Out) -> Result<Outcome, Stop> {
 
 fn first_day(stage: &Stage, people: &[Person], out: &mut Out) -> Result<(), Stop> {
     stage.publish(people)?;
-    scene(stage, out, "The first plan", &[
-        "300 people in a directory (company.ldif), an empty application (practice.json).",
-        "Nothing is changed yet: a first run waits until somebody has looked at it.",
-    ])?;
+    scene(
+        stage,
+        out,
+        "The first plan",
+        &[
+            "300 people in a directory (company.ldif), an empty application (practice.json).",
+            "Nothing is changed yet: a first run waits until somebody has looked at it.",
+        ],
+    )?;
     let digest = plan::show(&targets(), &stage.global, out)?.digest;
     let digest = digest.ok_or_else(|| Stop::failed("the demo's first plan is missing"))?;
-    scene(stage, out, "Applying exactly that plan", &[
-        "Naming the digest approves these changes and no others.",
-    ])?;
+    scene(
+        stage,
+        out,
+        "Applying exactly that plan",
+        &["Naming the digest approves these changes and no others."],
+    )?;
     let approve = Apply {
         targets: vec![TARGET.to_owned()],
         plan: Some(digest.clone()),
@@ -69,7 +80,12 @@ fn joiner(stage: &Stage, people: &mut Vec<Person>, out: &mut Out) -> Result<(), 
         manager: Some(2),
     });
     stage.publish(people)?;
-    scene(stage, out, "A joiner: Noor el-Amin starts in engineering", &[])?;
+    scene(
+        stage,
+        out,
+        "A joiner: Noor el-Amin starts in engineering",
+        &[],
+    )?;
     show_plan(stage, out)?;
     run_sync(stage, out)
 }
@@ -85,9 +101,12 @@ fn mover(stage: &Stage, people: &mut [Person], out: &mut Out) -> Result<(), Stop
     let title = format!("A mover: {before} marries and goes to finance");
     let anchor = mover.anchor().to_string();
     stage.publish(people)?;
-    scene(stage, out, &title, &[
-        "The DN changes as well. The account stays the same, because the anchor does.",
-    ])?;
+    scene(
+        stage,
+        out,
+        &title,
+        &["The DN changes as well. The account stays the same, because the anchor does."],
+    )?;
     show_plan(stage, out)?;
     run_sync(stage, out)?;
     command(stage, out, &format!("explain {anchor}"))?;
@@ -105,9 +124,12 @@ fn leaver(stage: &Stage, people: &mut Vec<Person>, out: &mut Out) -> Result<Pers
     let gone = people.remove(at);
     stage.publish(people)?;
     let title = format!("A leaver: {} is gone from the directory", name(&gone));
-    scene(stage, out, &title, &[
-        "Absence needs proof: after one complete read the person is only held.",
-    ])?;
+    scene(
+        stage,
+        out,
+        &title,
+        &["Absence needs proof: after one complete read the person is only held."],
+    )?;
     run_sync(stage, out)?;
     scene(stage, out, "The second complete read confirms it", &[])?;
     show_plan(stage, out)?;
@@ -119,9 +141,12 @@ fn rehire(stage: &Stage, people: &[Person], out: &mut Out) -> Result<(), Stop> {
     stage.publish(people)?;
     let back = people.last().map(name).unwrap_or_default();
     let title = format!("A rehire: {back} is back");
-    scene(stage, out, &title, &[
-        "The same anchor, so the same account, usable again because it was us who suspended it.",
-    ])?;
+    scene(
+        stage,
+        out,
+        &title,
+        &["The same anchor, so the same account, usable again because it was us who suspended it."],
+    )?;
     show_plan(stage, out)?;
     run_sync(stage, out)
 }
