@@ -137,6 +137,7 @@ pub const TARGET_SCIM: Keys = Keys {
         "members-per-request",
         "create-groups",
         "patch",
+        "quirks",
     ],
 };
 

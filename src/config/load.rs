@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::diagnostic::{Problems, Severity};
-use super::mapping::Mapping;
 use super::raw::{self, Findings};
 use super::secret::{self, Reference};
 use super::valid::{self, Config, Outside, Secrets};
 use crate::model::Problem;
+use crate::reconcile::mapping::Mapping;
 
 /// The largest configuration, mapping or certificate file that is read, in bytes.
 const LARGEST: u64 = 4 << 20;

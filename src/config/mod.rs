@@ -6,7 +6,6 @@
 mod diagnostic;
 pub mod keys;
 mod load;
-mod mapping;
 mod raw;
 mod secret;
 mod suggest;

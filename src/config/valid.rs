@@ -20,10 +20,10 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::keys;
-use super::mapping::Mapping;
 use super::raw::{Findings, Located, Section};
 use super::secret::Reference;
 use crate::model::Problem;
+use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{Limit, TargetRules};
 use crate::source::settings::SourceSettings;
 use crate::target::settings::ConnectorSettings;

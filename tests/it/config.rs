@@ -62,6 +62,10 @@ fn shipped() -> Vec<PathBuf> {
 fn installed(file: &Path) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("mappings")).unwrap();
+    for mapping in files("mappings", "toml") {
+        let name = mapping.file_name().unwrap();
+        fs::copy(&mapping, folder.path().join("mappings").join(name)).unwrap();
+    }
     fs::copy(GOOD_MAPPING, folder.path().join("mappings/crm.toml")).unwrap();
     let path = folder.path().join("provost.toml");
     fs::copy(file, &path).unwrap();
@@ -328,7 +332,7 @@ fn embedded_files_are_written_once_and_loaded() {
     let mapping = fs::read_to_string(GOOD_MAPPING).unwrap();
     let files = [
         ("provost.toml", config.as_str()),
-        ("mappings/crm.toml", mapping.as_str()),
+        ("mappings/sandbox.toml", mapping.as_str()),
     ];
     let loaded = load_embedded(&home, &files).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.config.state_dir, home.join("state"));

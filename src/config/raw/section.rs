@@ -54,6 +54,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The keys of the table, for tables whose keys are the administrator's own.
+    pub fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.table.keys().map(|key| &**key.get_ref())
+    }
+
     /// Where the table stands.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
@@ -193,7 +198,7 @@ impl<'a> Section<'a> {
         };
         let mut texts = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let field = format!("{}[{index}]", self.field(key));
+            let field = format!("{}[{}]", self.field(key), index + 1);
             if let Some(text) = item.get_ref().as_str() {
                 texts.extend(self.checked(text, item.span(), field));
             } else {
@@ -359,7 +364,7 @@ impl<'a> Section<'a> {
             let name = table.get("name").and_then(|name| name.get_ref().as_str());
             let path = match name.filter(|name| is_name(name)) {
                 Some(name) => format!("{key}.{name}"),
-                None => format!("{key}[{index}]"),
+                None => format!("{key}[{}]", index + 1),
             };
             sections.push(Section::new(table, item.span(), path, self.findings));
         }

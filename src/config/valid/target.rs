@@ -9,10 +9,12 @@ use jiff::SignedDuration;
 use super::common::{self, values};
 use super::{Outside, TargetSpec, auth, limits};
 use crate::config::keys;
-use crate::config::mapping::Mapping;
 use crate::config::raw::{Section, not_an_option};
-use crate::model::How;
+use crate::config::suggest;
+use crate::model::{How, Problem};
+use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{DriftPolicy, SyncPolicy, TargetRules};
+use crate::target::sandbox::check_faults;
 use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -83,7 +85,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
             );
             let path = path.map(|path| outside.resolve(&path.value));
             let named = path.is_some();
-            let sandbox = sandbox(section, path.unwrap_or_default());
+            let sandbox = sandbox(section, path.unwrap_or_default(), mapping.as_deref());
             let can = Can {
                 deactivate: sandbox.deactivate,
                 block_login: sandbox.block_login,
@@ -259,7 +261,7 @@ fn scim(
             .map(|rule| rule.name.clone())
             .collect(),
         allow_delete: section.has("delete"),
-        quirks: BTreeMap::new(),
+        quirks: quirks(section),
         http: http?,
     })
 }
@@ -301,14 +303,40 @@ fn http(section: &Section<'_>, outside: &dyn Outside) -> Option<HttpSettings> {
     })
 }
 
+/// Refusals that this application words in its own way: a piece of the text, and what it means.
+fn quirks(section: &Section<'_>) -> BTreeMap<String, String> {
+    let classes = [
+        "conflict",
+        "not-found",
+        "rejected",
+        "transient",
+        "unauthorised",
+    ];
+    let options = classes.map(|class| (class, class));
+    let Some(table) = section.any_table("quirks") else {
+        return BTreeMap::new();
+    };
+    let mut quirks = BTreeMap::new();
+    for piece in table.keys() {
+        if let Some(class) = table.choice(piece, &options) {
+            quirks.insert(piece.to_owned(), class.to_owned());
+        }
+    }
+    quirks
+}
+
 /// A practice target.
-fn sandbox(section: &Section<'_>, path: PathBuf) -> SandboxSettings {
+fn sandbox(section: &Section<'_>, path: PathBuf, mapping: Option<&Mapping>) -> SandboxSettings {
     let declared = section.table("capabilities", &keys::CAPABILITIES);
     let flag = |key: &str, default: bool| {
         declared
             .as_ref()
             .map_or(default, |table| table.flag(key, default))
     };
+    let faults: Vec<String> = values(section.texts("faults"));
+    if let Err(why) = check_faults(&faults) {
+        section.findings().error(section.problem("faults", why));
+    }
     SandboxSettings {
         path,
         deactivate: flag("deactivate", true),
@@ -316,8 +344,28 @@ fn sandbox(section: &Section<'_>, path: PathBuf) -> SandboxSettings {
         delete: flag("delete", true),
         list_inactive: flag("list-inactive", true),
         entitlements: flag("entitlements", true),
-        unique: values(section.texts("unique")),
-        required: values(section.texts("required")),
-        faults: values(section.texts("faults")),
+        unique: mapped(section, "unique", mapping),
+        required: mapped(section, "required", mapping),
+        faults,
     }
+}
+
+/// Names of account attributes, which only make sense if the mapping has them.
+fn mapped(section: &Section<'_>, key: &str, mapping: Option<&Mapping>) -> Vec<String> {
+    let names = section.texts(key);
+    for name in &names {
+        let Some(mapping) = mapping else { break };
+        let known = mapping.rules().iter().map(|rule| rule.name.as_str());
+        if known.clone().any(|rule| rule == name.value) {
+            continue;
+        }
+        let help = match suggest::nearest(&name.value, known) {
+            Some(rule) => format!("did you mean \"{rule}\"?"),
+            None => "name attributes as the mapping does".to_owned(),
+        };
+        let message = "the mapping has no such attribute";
+        let problem = Problem::new(Some(name.span.clone()), &name.field, message).help(help);
+        section.findings().error(problem);
+    }
+    values(names)
 }
