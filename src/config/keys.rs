@@ -258,3 +258,24 @@ pub const ALL: [&Keys; 16] = [
     &AUTH_HEADER,
     &AUTH_CLIENT,
 ];
+
+/// The keys that take secrets.
+const SECRETS: [&str; 5] = [
+    "bind-password",
+    "token",
+    "password",
+    "value",
+    "client-secret",
+];
+
+/// Whether some table has this key.
+#[must_use]
+pub fn is_known(key: &str) -> bool {
+    ALL.iter().any(|table| table.keys.contains(&key))
+}
+
+/// Whether a key of this name takes a secret.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}

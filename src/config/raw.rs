@@ -10,9 +10,10 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
-use super::suggest;
+use super::secret::Reference;
+use super::{keys, suggest};
 use crate::model::Problem;
 
 pub use section::Section;
@@ -76,6 +77,7 @@ impl Findings {
 pub fn parse<'t>(text: &'t str, findings: &Findings) -> Option<Spanned<DeTable<'t>>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
+        hide_secrets(table.get_ref(), findings);
         return Some(table);
     }
     for span in secret_lines(text) {
@@ -88,23 +90,69 @@ pub fn parse<'t>(text: &'t str, findings: &Findings) -> Option<Spanned<DeTable<'
     None
 }
 
-/// The values on lines whose key sounds like a secret, found without parsing: a file with a syntax error is quoted in messages too.
+/// What must not be shown of a file with a syntax error, found line by line: everything but comments, headers and the
+/// values of known keys that hold no secrets.
 fn secret_lines(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let lower = line.to_ascii_lowercase();
-        let named = ["password", "secret", "token", "value"]
-            .iter()
-            .filter_map(|word| lower.find(word))
-            .min();
-        let after = named.and_then(|at| lower.get(at..)?.find('=').map(|equals| at + equals + 1));
-        if let Some(after) = after {
-            spans.push(start + after..start + line.trim_end().len().max(after));
+        let end = line.trim_end().len();
+        if let Some(from) = secret_part(line) {
+            spans.push(start + from..start + end.max(from));
         }
         start += line.len();
     }
     spans
+}
+
+/// Where in a line a secret may begin.
+fn secret_part(line: &str) -> Option<usize> {
+    let words = ["password", "secret", "token", "value"];
+    let lower = line.to_ascii_lowercase();
+    let word = words.iter().filter_map(|word| lower.find(word)).min();
+    // A URL may carry credentials, wrongly.
+    let word = word.or_else(|| line.contains('@').then(|| line.find("://")).flatten());
+    let equals = line.find('=');
+    let key = line.get(..equals.unwrap_or(0)).unwrap_or_default().trim();
+    let bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    // An inline table may hold anything.
+    let harmless = keys::is_known(key) && !keys::is_secret(key) && key != "auth";
+    match (word, equals) {
+        (Some(word), Some(equals)) if harmless => Some(word.max(equals + 1)),
+        (_, Some(_)) if harmless => None,
+        (_, Some(equals)) if key.bytes().all(bare) => Some(equals + 1),
+        (_, Some(_)) => Some(0),
+        (_, None) if line.trim_start().starts_with('[') => None,
+        (_, None) => Some(0),
+    }
+}
+
+/// Hides what a secret may stand in, wherever in the file: values of secrets' keys that are no references, values of
+/// unknown keys (a mistyped one may be a secret's), and URLs with credentials.
+fn hide_secrets(table: &DeTable<'_>, findings: &Findings) {
+    for (key, value) in table {
+        let reference = |text: &str| Reference::parse(text).is_ok();
+        let referred = value.get_ref().as_str().is_some_and(reference);
+        let doubtful = keys::is_secret(key.get_ref()) || !keys::is_known(key.get_ref());
+        if doubtful && !referred {
+            findings.hide(value.span());
+        } else {
+            hide_within(value, findings);
+        }
+    }
+}
+
+fn hide_within(value: &Spanned<DeValue<'_>>, findings: &Findings) {
+    match value.get_ref() {
+        DeValue::Table(table) => hide_secrets(table, findings),
+        DeValue::Array(items) => items.iter().for_each(|item| hide_within(item, findings)),
+        DeValue::String(text) => {
+            if text.contains("://") && text.contains(['@', '?', '#']) {
+                findings.hide(value.span());
+            }
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
 }
 
 /// Whether a text is a name: it becomes part of file names, so it is short and of harmless characters.

@@ -267,3 +267,6 @@ fn shared_applications(targets: &[Section<'_>]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,7 @@ fn openldap_shows_the_certificate_it_was_told_to() {
         people: 20,
         cert: Cert::Expired,
         require_tls: true,
+        ..OpenLdapOptions::default()
     });
     assert_eq!(entries(&ldap.search(&["(uid=u000000)", "cn"])), 1);
 }

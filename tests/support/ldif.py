@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The company of people.py as LDIF for OpenLDAP.
 
-  ldif.py load N SUFFIX PASSWORD     to load offline (slapadd)
-  ldif.py churn N SUFFIX K ROUND     about K changes for ldapmodify -c; rounds count from 1, K is at most 20000
-                                     and the same in every round
+  ldif.py load N SUFFIX PASSWORD [teams]   to load offline (slapadd); with teams instead of the company's groups
+  ldif.py churn N SUFFIX K ROUND GROUP     about K changes for ldapmodify -c; rounds count from 1, K is at
+                                           most 20000 and the same in every round; joiners enter GROUP
 """
 import base64, io, random, re, sys, uuid
 
-from people import TITLE, group_dn, groups, person, user_dn
+from people import TITLE, group_dn, groups, person, teams, user_dn
 
 SAFE = re.compile(rb"(?:[!-9;=-~](?:[ -~]*[!-~])?)?").fullmatch   # needs no base64 (RFC 2849)
 
@@ -37,14 +37,14 @@ def write_member_of(out, names, suffix):
     for g in names: line(out, "memberOf", group_dn(g, suffix))
 
 
-def load(n, suffix, password, out):
+def load(n, suffix, password, out, flavour=""):
     line(out, "dn", suffix)
     out.write(f"objectClass: dcObject\nobjectClass: organization\no: Example\ndc: {suffix.split(',')[0][3:]}\n")
     for ou in "people", "groups", "services", "policies":
         out.write(f"\ndn: ou={ou},{suffix}\nobjectClass: organizationalUnit\nou: {ou}\n")
     out.write(f"\ndn: uid=sync,ou=services,{suffix}\nobjectClass: account\n"
               f"objectClass: simpleSecurityObject\nuid: sync\nuserPassword: {password}\n\n")
-    all_groups, member_of = list(groups(n)), {}
+    all_groups, member_of = list(teams(n) if flavour == "teams" else groups(n)), {}
     for name, people, inner in all_groups:
         for x in people + inner: member_of.setdefault(x, []).append(name)
     for i in range(n):
@@ -64,7 +64,7 @@ def load(n, suffix, password, out):
         out.write("\n")
 
 
-def churn(n, suffix, k, turn, out):
+def churn(n, suffix, k, turn, group, out):
     """Mostly changed titles; one in 20 joins and is renamed; the next round they leave."""
     r = random.Random(turn)
     for j in range(k):
@@ -76,7 +76,7 @@ def churn(n, suffix, k, turn, out):
         line(out, "dn", user_dn(i, suffix)); out.write("changetype: add\n")
         buf = io.StringIO(); write_person(buf, i, n, suffix)
         out.write(buf.getvalue().split("\n", 1)[1])
-        line(out, "\ndn", group_dn("project-00000", suffix))
+        line(out, "\ndn", group_dn(group, suffix))
         out.write(f"changetype: modify\nadd: member\nmember: {user_dn(i, suffix)}\n\n")
         out.write(f"dn: {user_dn(i, suffix)}\nchangetype: modrdn\nnewrdn: uid=moved{i}\ndeleteoldrdn: 1\n\n")
         if turn > 1: out.write(f"dn: uid=moved{left},ou=people,{suffix}\nchangetype: delete\n\n")
@@ -84,5 +84,5 @@ def churn(n, suffix, k, turn, out):
 
 if __name__ == "__main__":
     what, n, suffix, *rest = sys.argv[1:]
-    if what == "load": load(int(n), suffix, rest[0], sys.stdout)
-    else: churn(int(n), suffix, int(rest[0]), int(rest[1]), sys.stdout)
+    if what == "load": load(int(n), suffix, rest[0], sys.stdout, *rest[1:])
+    else: churn(int(n), suffix, int(rest[0]), int(rest[1]), rest[2], sys.stdout)

@@ -71,6 +71,13 @@ def groups(n):
     yield 'Ops, "EMEA" + #1', [1, 3], []
 
 
+def teams(n):
+    """Instead of groups(n), for the benchmark: one team per 50 people, of 100 each, so everybody is in about two."""
+    r = random.Random(n)
+    for k in range(max(1, n // 50)):
+        yield f"team-{k:04d}", sorted(r.sample(range(n), min(n, 100))), []
+
+
 def esc(v):
     """An RDN value as RFC 4514 wants it."""
     v = "".join("\\" + c if c in ',+"\\<>;=' else c for c in v)

@@ -39,13 +39,11 @@ impl<'a> Section<'a> {
 
     /// Refuses keys that are not among these.
     pub fn expect(&self, keys: &Keys) {
-        for (key, value) in self.table {
+        for key in self.table.keys() {
             let name: &str = key.get_ref();
             if keys.keys.contains(&name) {
                 continue;
             }
-            // Whatever was meant, it may be a secret under a mistyped name.
-            self.findings.hide(value.span());
             let field = self.field(&printable(name));
             let message = format!("unknown key in {}", keys.table);
             let mut problem = Problem::new(Some(key.span()), &field, message);
@@ -134,13 +132,6 @@ impl<'a> Section<'a> {
             span: found.span(),
             field: self.field(key),
         })
-    }
-
-    /// Keeps a key's value out of all messages.
-    pub fn hide(&self, key: &str) {
-        if let Some(found) = self.get(key) {
-            self.findings.hide(found.span());
-        }
     }
 
     /// Whether the key holds a list without items.

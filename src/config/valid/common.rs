@@ -45,7 +45,6 @@ pub fn secret(section: &Section<'_>, key: &str, outside: &dyn Outside) -> Option
         return None;
     }
     let Some(text) = section.peek(key) else {
-        section.hide(key);
         section.error(
             key,
             "a secret must not be written in the configuration",
@@ -56,7 +55,6 @@ pub fn secret(section: &Section<'_>, key: &str, outside: &dyn Outside) -> Option
     let reference = match Reference::parse(&text.value) {
         Ok(reference) => reference,
         Err(why) => {
-            section.hide(key);
             section.error(key, why, FORMS);
             return None;
         }
@@ -113,14 +111,12 @@ pub fn http_url(section: &Section<'_>, text: &Located<String>, plain_allowed: bo
         }
     };
     if !url.username().is_empty() || url.password().is_some() {
-        section.findings().hide(text.span.clone());
         return refuse(
             "must not contain a user name or password".to_owned(),
             "credentials go into [target.auth], secrets by reference",
         );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        section.findings().hide(text.span.clone());
         return refuse(
             "must not have a query or fragment".to_owned(),
             "end the URL at its path",

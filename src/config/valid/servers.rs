@@ -35,9 +35,6 @@ pub fn read(section: &Section<'_>) -> Vec<Server> {
             let help = "write \"ldaps://host\", or \"ldap://host\" for StartTLS; a port may follow";
             server_of(&url.value, plain)
                 .map_err(|why| {
-                    if url.value.contains('@') {
-                        section.findings().hide(url.span.clone());
-                    }
                     let problem = Problem::new(Some(url.span.clone()), &url.field, why).help(help);
                     section.findings().error(problem);
                 })

@@ -21,6 +21,8 @@ pub struct OpenLdapOptions {
     pub cert: Cert,
     /// Whether it refuses to bind over a clear connection.
     pub require_tls: bool,
+    /// Whether it has one team of 100 per 50 people instead of the company's groups (for the benchmark).
+    pub teams: bool,
 }
 
 /// A running OpenLDAP server.
@@ -76,6 +78,9 @@ impl OpenLdap {
         make.arg("make")
             .arg(options.people.to_string())
             .env("LDAP_CERT", options.cert.word());
+        if options.teams {
+            make.arg("teams");
+        }
         if options.require_tls {
             make.env("LDAP_REQUIRE_TLS", "1");
         }

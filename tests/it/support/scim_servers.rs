@@ -167,7 +167,7 @@ impl ScimServer {
 }
 
 /// One request on a connection of its own.
-fn http(
+pub fn http(
     port: u16,
     token: &str,
     method: &str,

@@ -1,0 +1,293 @@
+//! The application of the benchmark: a SCIM 2.0 server in memory, so small that both clients wait for themselves.
+//!
+//! It stores what it is sent and gives it back by id, by `eq` filter and as a list, so that a client that verifies its
+//! writes finds them. PATCH knows what the two clients send: values by attribute, whole objects, members.
+//! Users' PATCH answers with the user, groups' with nothing, as large applications do.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use serde_json::{Map, Value, json};
+
+/// For `Authorization: Bearer`.
+pub const TOKEN: &str = "test-token";
+
+#[derive(Default)]
+struct Shelf {
+    rows: HashMap<String, Value>,
+    order: Vec<String>,
+    by_key: HashMap<String, String>,
+}
+
+#[derive(Default)]
+struct Sink {
+    users: Shelf,
+    groups: Shelf,
+    requests: HashMap<String, u64>,
+}
+
+/// Serves until the process is ended; prints the base URL first.
+pub fn serve() -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("http://{}/scim/v2", listener.local_addr()?);
+    let sink = Arc::new(Mutex::new(Sink::default()));
+    for stream in listener.incoming() {
+        let (stream, sink) = (stream?, Arc::clone(&sink));
+        // A client that went away is no news.
+        thread::spawn(move || drop(connection(&stream, &sink)));
+    }
+    Ok(())
+}
+
+fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (mut reader, mut out) = (BufReader::with_capacity(1 << 16, stream), stream);
+    let (mut line, mut body) = (String::new(), Vec::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let (method, target) = line.split_once(' ').unwrap_or_default();
+        let (method, target) = (
+            method.to_owned(),
+            target.split(' ').next().unwrap_or_default().to_owned(),
+        );
+        let (mut length, mut trusted) = (0, false);
+        loop {
+            line.clear();
+            reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().unwrap_or(0);
+            } else if name.eq_ignore_ascii_case("authorization") {
+                trusted = value.trim().strip_prefix("Bearer ") == Some(TOKEN);
+            }
+        }
+        body.resize(length, 0);
+        reader.read_exact(&mut body)?;
+        let (status, answer) = if trusted {
+            answer(sink, &method, &target, &body)
+        } else {
+            (401, error(401))
+        };
+        let text = if answer.is_null() {
+            String::new()
+        } else {
+            answer.to_string()
+        };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        out.write_all(head.as_bytes())?;
+    }
+}
+
+fn error(status: u16) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": status.to_string()})
+}
+
+fn list(resources: &[Value], total: usize, start: usize) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": total,
+        "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources})
+}
+
+fn answer(sink: &Mutex<Sink>, method: &str, target: &str, body: &[u8]) -> (u16, Value) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut parts = path.trim_start_matches("/scim/v2/").split('/');
+    let (kind, id) = (parts.next().unwrap_or_default(), parts.next());
+    // Parsed before the lock is taken: connections wait for each other only while something is stored.
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(body).unwrap_or(Value::Null)
+    };
+    let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+    *sink.requests.entry(format!("{method} {kind}")).or_default() += 1;
+    let (shelf, key) = match kind {
+        "Users" => (&mut sink.users, "userName"),
+        "Groups" => (&mut sink.groups, "displayName"),
+        // How the benchmark counts requests; no SCIM.
+        "requests" => return (200, json!(std::mem::take(&mut sink.requests))),
+        _ => return discovery(kind),
+    };
+    match (method, id) {
+        ("GET", Some(id)) => shelf
+            .rows
+            .get(id)
+            .map_or_else(|| (404, error(404)), |row| (200, row.clone())),
+        ("GET", None) => (200, find(shelf, key, query)),
+        ("POST", None) => create(shelf, key, kind, body),
+        ("PUT" | "PATCH", Some(id)) => change(shelf, kind, id, method, body),
+        ("DELETE", Some(id)) => (
+            if shelf.rows.remove(id).is_some() {
+                204
+            } else {
+                404
+            },
+            Value::Null,
+        ),
+        _ => (405, error(405)),
+    }
+}
+
+fn discovery(kind: &str) -> (u16, Value) {
+    let not = json!({"supported": false});
+    match kind {
+        "ServiceProviderConfig" => (
+            200,
+            json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+                "patch": {"supported": true}, "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+                "filter": {"supported": true, "maxResults": 1000}, "changePassword": not, "sort": not, "etag": not,
+                "authenticationSchemes": []}),
+        ),
+        _ => (404, error(404)),
+    }
+}
+
+fn create(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> (u16, Value) {
+    let name = row[key].as_str().unwrap_or_default().to_lowercase();
+    if shelf.by_key.contains_key(&name) {
+        return (409, error(409));
+    }
+    let id = format!("{:08x}", shelf.order.len() + 1);
+    row["id"] = json!(id);
+    row["meta"] = json!({"resourceType": kind.trim_end_matches('s')});
+    shelf.by_key.insert(name, id.clone());
+    shelf.order.push(id.clone());
+    shelf.rows.insert(id, row.clone());
+    (201, row)
+}
+
+fn change(shelf: &mut Shelf, kind: &str, id: &str, method: &str, body: Value) -> (u16, Value) {
+    let Some(row) = shelf.rows.get_mut(id) else {
+        return (404, error(404));
+    };
+    if method == "PUT" {
+        let meta = row["meta"].take();
+        *row = body;
+        (row["id"], row["meta"]) = (json!(id), meta);
+    } else {
+        for operation in body["Operations"].as_array().into_iter().flatten() {
+            patch(row, operation);
+        }
+    }
+    if kind == "Groups" {
+        (204, Value::Null)
+    } else {
+        (200, row.clone())
+    }
+}
+
+fn patch(row: &mut Value, operation: &Value) {
+    let op = operation["op"].as_str().unwrap_or_default().to_lowercase();
+    let (path, value) = (
+        operation["path"].as_str().unwrap_or_default(),
+        &operation["value"],
+    );
+    if path.is_empty() {
+        if let (Some(row), Some(values)) = (row.as_object_mut(), value.as_object()) {
+            row.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+    } else if path.starts_with("members") {
+        patch_members(row, &op, path, value);
+    } else if let Some((attribute, rest)) = path.split_once('[') {
+        // attribute[type eq "work"].value: the one value there is
+        let sub = rest.rsplit_once("].").map_or("value", |(_, sub)| sub);
+        row[attribute] = json!([{"type": "work", sub: value}]);
+    } else {
+        // urn:…:User:department and name.givenName are one step down
+        let (outer, inner) = path
+            .rsplit_once(if path.starts_with("urn:") { ':' } else { '.' })
+            .unzip();
+        let place = match (outer, inner) {
+            (Some(outer), Some(inner)) => &mut row[outer][inner],
+            _ => &mut row[path],
+        };
+        *place = if op == "remove" {
+            Value::Null
+        } else {
+            value.clone()
+        };
+    }
+}
+
+fn patch_members(row: &mut Value, op: &str, path: &str, value: &Value) {
+    if !row["members"].is_array() {
+        row["members"] = json!([]);
+    }
+    let Some(members) = row["members"].as_array_mut() else {
+        return;
+    };
+    let named: Vec<&Value> = value.as_array().into_iter().flatten().collect();
+    match op {
+        "remove" if path.contains('[') => {
+            members.retain(|m| !path.contains(m["value"].as_str().unwrap_or("\0")));
+        }
+        "remove" => members.retain(|m| !named.iter().any(|n| n["value"] == m["value"])),
+        "replace" => *members = named.into_iter().cloned().collect(),
+        _ => members.extend(named.into_iter().cloned()),
+    }
+}
+
+fn find(shelf: &Shelf, key: &str, query: &str) -> Value {
+    let query: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).collect();
+    if let Some((attribute, value)) = query.get("filter").and_then(|f| f.split_once(" eq ")) {
+        let value = value.trim_matches('"');
+        let hits: Vec<Value> = if attribute == key {
+            let id = shelf.by_key.get(&value.to_lowercase());
+            id.and_then(|id| shelf.rows.get(id))
+                .into_iter()
+                .cloned()
+                .collect()
+        } else {
+            shelf
+                .rows
+                .values()
+                .filter(|row| row[attribute] == value)
+                .cloned()
+                .collect()
+        };
+        return list(&hits, hits.len(), 1);
+    }
+    let number = |name: &str, otherwise| {
+        query
+            .get(name)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(otherwise)
+    };
+    let (start, count) = (
+        usize::max(number("startIndex", 1), 1),
+        usize::min(number("count", 100), 1000),
+    );
+    let page = shelf.order.iter().skip(start - 1).take(count);
+    let rows: Vec<Value> = page.filter_map(|id| shelf.rows.get(id)).cloned().collect();
+    list(&rows, shelf.order.len(), start)
+}
+
+/// What a plain look at the sink needs: how many users and groups, memberships, and users not active.
+pub fn tally(users: &[Value], groups: &[Value]) -> Map<String, Value> {
+    let members = groups
+        .iter()
+        .map(|g| g["members"].as_array().map_or(0, Vec::len))
+        .sum::<usize>();
+    let inactive = users.iter().filter(|u| u["active"] == false).count();
+    let counts = [
+        ("users", users.len()),
+        ("inactive", inactive),
+        ("groups", groups.len()),
+        ("memberships", members),
+    ];
+    counts
+        .into_iter()
+        .map(|(name, n)| (name.to_owned(), json!(n)))
+        .collect()
+}
