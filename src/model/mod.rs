@@ -20,7 +20,7 @@ mod value;
 pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
 pub use capability::{Capabilities, How};
-pub use dn::{Dn, dn_key, normalise as normalise_dn};
+pub use dn::{Dn, dn_key, dn_wide_key, normalise as normalise_dn};
 pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
 pub use outcome::Outcome;
 pub use plan::{

@@ -5,13 +5,27 @@
 //! Nothing here decides anything, and nothing here writes to a directory. `ldap3` is named only in this module.
 
 mod ber;
+mod connect;
+mod entry;
+mod filter;
+mod framing;
+mod gate;
+mod groups;
+mod ldif;
+mod person;
+mod read;
+mod referral;
+mod search;
 pub mod settings;
+mod state;
+mod tls;
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::model::{ReadReport, Sieve};
+use crate::model::{Anchor, EntryProblem, Identity, ReadReport, Shortfall, Sieve};
+use settings::{SourceKind, SourceSettings};
 
 /// Which groups a read must resolve for each person.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -80,6 +94,61 @@ pub trait Source: Send + Sync {
         request: &FetchRequest,
         sieve: &mut dyn Sieve,
     ) -> Result<ReadReport, SourceError>;
+
+    /// Reads the people that somebody calls by this name: login, mail address, common name, anchor or DN.
+    ///
+    /// # Errors
+    /// When nothing could be read at all.
+    async fn lookup(&self, person: &str, request: &FetchRequest) -> Result<Found, SourceError>;
+
+    /// Reads one identity by its anchor, wherever it is now: the proof of absence, or against it.
+    ///
+    /// # Errors
+    /// When nothing could be read at all.
+    async fn read_anchor(
+        &self,
+        anchor: &Anchor,
+        request: &FetchRequest,
+    ) -> Result<AnchorRead, SourceError>;
+}
+
+/// Who was found by name.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Those who could be read.
+    pub identities: Vec<Identity>,
+    /// Those who could not.
+    pub problems: Vec<EntryProblem>,
+    /// What was not read; if empty, nobody else is called that.
+    pub shortfalls: Vec<Shortfall>,
+}
+
+/// What a read by anchor found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AnchorRead {
+    /// The server answered every search with success and returned nobody.
+    Gone,
+    /// Still there, below the bases and matching the filter.
+    Present(Box<Identity>),
+    /// Still there, but outside the bases or not matching the filter; the DN.
+    Elsewhere(String),
+    /// It cannot be said; why.
+    Unknown(String),
+}
+
+/// The source for these settings. Nothing is opened before the first call.
+#[must_use]
+pub fn connect(settings: &SourceSettings) -> Box<dyn Source> {
+    match &settings.kind {
+        SourceKind::Ldap(ldap) => Box::new(read::LdapSource {
+            settings: settings.clone(),
+            ldap: ldap.clone(),
+        }),
+        SourceKind::Ldif(ldif) => Box::new(ldif::LdifSource {
+            settings: settings.clone(),
+            ldif: ldif.clone(),
+        }),
+    }
 }
 /// Opens a source. Nothing is contacted before the first read.
 #[must_use]

@@ -1,0 +1,620 @@
+//! From a raw entry to what the engine is told: unchanged, changed, or not readable.
+//!
+//! The same code serves directory servers and files, so a fingerprint means the same everywhere.
+//! The fingerprint is computed from the message without building the [`Identity`]: an unchanged person costs one digest and one lookup.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hasher as _};
+
+use sha2::{Digest as _, Sha256};
+
+use super::entry::{RawEntry, Schema, printable, typed};
+use super::groups::GroupTable;
+use super::settings::AnchorRule;
+use super::state::StateRule;
+use crate::model::{
+    Anchor, Attributes, EntryProblem, Fingerprint, Identity, ReadEvidence, Shortfall, Sieve,
+    SourceState, normalise_dn,
+};
+
+/// Changed whenever the same entry must get another fingerprint than before.
+const FINGERPRINT_VERSION: &[u8] = b"provost fingerprint 1";
+
+/// How people are read from one source.
+#[derive(Clone, Debug)]
+pub(super) struct PersonRule {
+    anchor: AnchorRule,
+    state: StateRule,
+    schema: Schema,
+    /// Wanted attributes, lower case and sorted, with whether they are binary.
+    wanted: Vec<(String, bool)>,
+    /// The digest of all of the above.
+    digest: [u8; 32],
+}
+
+impl PersonRule {
+    /// The rule for these attributes. A name for people to read is always among them.
+    pub(super) fn new(
+        anchor: &AnchorRule,
+        state: StateRule,
+        schema: Schema,
+        attributes: &BTreeSet<String>,
+    ) -> Self {
+        let mut names: BTreeSet<String> = attributes.iter().map(|n| n.to_lowercase()).collect();
+        names.extend(["cn".to_owned(), "displayname".to_owned()]);
+        let wanted: Vec<(String, bool)> = names
+            .into_iter()
+            .map(|name| {
+                let binary = schema.is_binary(&name);
+                (name, binary)
+            })
+            .collect();
+        let mut digest = Sha256::new().chain_update(FINGERPRINT_VERSION);
+        digest.update(format!(
+            "{anchor:?}{:?}{:?}{:?}",
+            state.flavour, state.start, state.end
+        ));
+        for (name, binary) in &wanted {
+            digest.update(name);
+            digest.update([0, u8::from(*binary)]);
+        }
+        Self {
+            anchor: anchor.clone(),
+            state,
+            schema,
+            wanted,
+            digest: digest.finalize().into(),
+        }
+    }
+
+    /// The attributes to ask the server for, without those of groups.
+    pub(super) fn attributes(&self) -> BTreeSet<String> {
+        let wanted = self.wanted.iter().map(|(name, _)| name.clone());
+        wanted
+            .chain([self.anchor_attribute().to_ascii_lowercase()])
+            .chain(self.state.attributes())
+            .collect()
+    }
+
+    /// The attribute that holds the anchor.
+    pub(super) fn anchor_attribute(&self) -> &str {
+        match &self.anchor {
+            AnchorRule::ObjectGuid => "objectGUID",
+            AnchorRule::EntryUuid => "entryUUID",
+            AnchorRule::NsUniqueId => "nsUniqueId",
+            AnchorRule::Attribute(name) => name,
+        }
+    }
+
+    /// A filter that finds the entry with this anchor.
+    pub(super) fn anchor_filter(&self, anchor: &Anchor) -> String {
+        let name = self.anchor_attribute();
+        let binary = self.schema.is_binary(&name.to_ascii_lowercase());
+        let guid = uuid::Uuid::try_parse(anchor.as_str())
+            .ok()
+            .filter(|_| binary);
+        let value: String = match guid {
+            Some(guid) => guid
+                .to_bytes_le()
+                .iter()
+                .map(|b| format!("\\{b:02x}"))
+                .collect(),
+            None => escape_filter(anchor.as_str()),
+        };
+        format!("({name}={value})")
+    }
+
+    /// The anchor of an entry.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub(super) fn anchor_of(&self, entry: &RawEntry<'_>) -> Result<Anchor, String> {
+        let name = self.anchor_attribute();
+        let values = entry.get(name);
+        let [value] = values else {
+            return Err(match values.len() {
+                0 => format!(
+                    "{name} was not returned; let the bind account read it, or choose another `anchor`"
+                ),
+                n => format!("{name} has {n} values; an anchor has one"),
+            });
+        };
+        let anchor = if self.schema.is_binary(&name.to_ascii_lowercase()) {
+            Anchor::from_guid(value).map_err(|error| error.to_string())
+        } else {
+            let text =
+                std::str::from_utf8(value).map_err(|_| format!("{name} is not UTF-8 text"))?;
+            Anchor::new(text).map_err(|error| error.to_string())
+        };
+        anchor.map_err(|why| format!("{name}: {why}"))
+    }
+
+    /// The attributes of an entry, typed.
+    fn attributes_of(
+        &self,
+        entry: &RawEntry<'_>,
+        slots: &[Option<usize>],
+    ) -> Result<Attributes, String> {
+        let mut attributes = Attributes::new();
+        for ((name, binary), slot) in self.wanted.iter().zip(slots) {
+            let Some(values) = slot.and_then(|at| entry.values_at(at)) else {
+                continue;
+            };
+            let values: Result<Vec<_>, _> = values
+                .iter()
+                .map(|value| typed(name, *binary, value))
+                .collect();
+            attributes.set(name, values?);
+        }
+        Ok(attributes)
+    }
+}
+
+/// Escapes a value for a filter (RFC 4515 §3).
+pub(super) fn escape_filter(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '*' | '(' | ')' | '\\' | '\0' => escaped.push_str(&format!("\\{:02x}", u32::from(c))),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// What a fetch still needs to know about sentinels.
+#[derive(Debug, Default)]
+struct Sentinels(Vec<(String, String)>);
+
+impl Sentinels {
+    fn new(configured: &[String]) -> Self {
+        let normal = |dn: &String| (dn.clone(), normalise_dn(dn).unwrap_or_else(|| dn.clone()));
+        Self(configured.iter().map(normal).collect())
+    }
+
+    fn saw(&mut self, dn: &str) {
+        if !self.0.is_empty()
+            && let Some(normal) = normalise_dn(dn)
+        {
+            self.0.retain(|(_, wanted)| *wanted != normal);
+        }
+    }
+}
+
+/// Takes entries one by one and tells the sieve.
+#[derive(Debug)]
+pub(super) struct PersonReader<'r> {
+    rule: &'r PersonRule,
+    groups: Option<GroupTable>,
+    /// Group information is incomplete: people whose fingerprint changed are held, unless they are disabled.
+    groups_short: bool,
+    sentinels: Sentinels,
+    /// Anchors seen, with a hash of the DN.
+    seen: HashMap<u128, u64>,
+    /// For each attribute position of the last entry: its description and which wanted attribute it is.
+    hints: Vec<(Vec<u8>, Option<usize>)>,
+    slots: Vec<Option<usize>>,
+    numbers: Vec<usize>,
+    buffer: Vec<u8>,
+}
+
+impl<'r> PersonReader<'r> {
+    pub(super) fn new(
+        rule: &'r PersonRule,
+        groups: Option<GroupTable>,
+        groups_short: bool,
+        sentinels: &[String],
+    ) -> Self {
+        Self {
+            rule,
+            groups,
+            groups_short,
+            sentinels: Sentinels::new(sentinels),
+            seen: HashMap::new(),
+            hints: Vec::new(),
+            slots: Vec::new(),
+            numbers: Vec::new(),
+            buffer: Vec::with_capacity(4096),
+        }
+    }
+
+    /// Takes one entry: it reaches the sieve exactly once, unless it was there before.
+    /// Returns whether it counts (it does not if it came twice).
+    pub(super) fn take(
+        &mut self,
+        entry: &RawEntry<'_>,
+        evidence: &mut ReadEvidence,
+        sieve: &mut dyn Sieve,
+    ) -> bool {
+        let anchor = match self.rule.anchor_of(entry) {
+            Ok(anchor) => anchor,
+            Err(why) => {
+                self.reject(None, entry.dn, why, evidence, sieve);
+                return true;
+            }
+        };
+        if !self.first_time(&anchor, entry.dn, evidence) {
+            return false;
+        }
+        if let Err(why) = self.weigh(&anchor, entry, sieve) {
+            self.reject(Some(anchor), entry.dn, why, evidence, sieve);
+        }
+        true
+    }
+
+    /// The attribute that holds the anchor.
+    pub(super) fn anchor_attribute(&self) -> &str {
+        self.rule.anchor_attribute()
+    }
+
+    /// Rejects an entry of which only anchor and DN are known. Returns whether it counts.
+    pub(super) fn hold(
+        &mut self,
+        entry: &RawEntry<'_>,
+        why: String,
+        evidence: &mut ReadEvidence,
+        sieve: &mut dyn Sieve,
+    ) -> bool {
+        let anchor = self.rule.anchor_of(entry).ok();
+        if let Some(anchor) = &anchor
+            && !self.first_time(anchor, entry.dn, evidence)
+        {
+            return false;
+        }
+        self.reject(anchor, entry.dn, why, evidence, sieve);
+        true
+    }
+
+    fn reject(
+        &mut self,
+        anchor: Option<Anchor>,
+        dn: &[u8],
+        why: String,
+        evidence: &mut ReadEvidence,
+        sieve: &mut dyn Sieve,
+    ) {
+        let dn = printable(dn);
+        if anchor.is_none() {
+            evidence.shortfall(Shortfall::NoAnchor(dn.clone()));
+        }
+        self.sentinels.saw(&dn);
+        sieve.reject(EntryProblem { anchor, dn, why });
+    }
+
+    /// Ends the read: what was expected and did not come becomes a shortfall.
+    pub(super) fn finish(self, allow_empty: bool, evidence: &mut ReadEvidence) {
+        for (sentinel, _) in self.sentinels.0 {
+            evidence.shortfall(Shortfall::Sentinel(sentinel));
+        }
+        if self.seen.is_empty() && !allow_empty {
+            evidence.shortfall(Shortfall::Empty);
+        }
+    }
+
+    fn first_time(&mut self, anchor: &Anchor, dn: &[u8], evidence: &mut ReadEvidence) -> bool {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(dn);
+        let hash = hasher.finish();
+        match self.seen.insert(key_of(anchor), hash) {
+            None => true,
+            Some(before) => {
+                // The same entry twice is harmless (overlapping bases); two entries with one anchor are not.
+                if before != hash {
+                    evidence.shortfall(Shortfall::DuplicateAnchor(anchor.to_string()));
+                }
+                false
+            }
+        }
+    }
+
+    /// Decides between unchanged and accepted.
+    fn weigh(
+        &mut self,
+        anchor: &Anchor,
+        entry: &RawEntry<'_>,
+        sieve: &mut dyn Sieve,
+    ) -> Result<(), String> {
+        let dn =
+            std::str::from_utf8(entry.dn).map_err(|_| "the DN is not UTF-8 text".to_owned())?;
+        self.sentinels.saw(dn);
+        self.find_slots(entry)?;
+        let state = self.rule.state.read(entry)?;
+        if let Some(groups) = &mut self.groups {
+            groups.of(entry, &mut self.numbers)?;
+        }
+        let fingerprint = self.fingerprint(entry, &state);
+        if sieve.is_unchanged(anchor, fingerprint) {
+            return Ok(());
+        }
+        if self.groups_short && !state.disabled {
+            return Err("group memberships could not be read in full in this read".to_owned());
+        }
+        let groups = self.numbers.iter().filter_map(|number| {
+            let (group, _) = self.groups.as_ref()?.get(*number)?;
+            Some(group.clone())
+        });
+        let identity = Identity {
+            anchor: anchor.clone(),
+            dn: dn.to_owned(),
+            attributes: self.rule.attributes_of(entry, &self.slots)?,
+            groups: groups.collect(),
+            state,
+        };
+        sieve.accept(identity, fingerprint);
+        Ok(())
+    }
+
+    /// Finds where each wanted attribute is. Servers send attributes in the same order again and again.
+    fn find_slots(&mut self, entry: &RawEntry<'_>) -> Result<(), String> {
+        self.slots.clear();
+        self.slots.resize(self.rule.wanted.len(), None);
+        for (at, (description, _)) in entry.iter().enumerate() {
+            if self.hints.len() <= at {
+                self.hints
+                    .push((description.to_vec(), slot_of(self.rule, description)));
+            }
+            let Some(hint) = self.hints.get_mut(at) else {
+                continue;
+            };
+            if hint.0 != description {
+                *hint = (description.to_vec(), slot_of(self.rule, description));
+            }
+            let Some(slot) = hint.1.and_then(|slot| self.slots.get_mut(slot)) else {
+                continue;
+            };
+            if slot.replace(at).is_some() {
+                return Err(format!("{} was returned twice", printable(description)));
+            }
+        }
+        Ok(())
+    }
+
+    fn fingerprint(&mut self, entry: &RawEntry<'_>, state: &SourceState) -> Fingerprint {
+        let buffer = &mut self.buffer;
+        buffer.clear();
+        buffer.extend_from_slice(&self.rule.digest);
+        put(buffer, entry.dn);
+        let mut sorted: Vec<&[u8]> = Vec::new();
+        for slot in &self.slots {
+            let values = slot.and_then(|at| entry.values_at(at)).unwrap_or_default();
+            put_count(buffer, values.len());
+            if let [value] = values {
+                put(buffer, value);
+                continue;
+            }
+            sorted.clear();
+            sorted.extend_from_slice(values);
+            sorted.sort_unstable();
+            for value in &sorted {
+                put(buffer, value);
+            }
+        }
+        buffer.push(u8::from(state.disabled));
+        for moment in [state.expires, state.starts] {
+            let nanos = moment.map_or(i128::MAX, jiff::Timestamp::as_nanosecond);
+            buffer.extend(nanos.to_be_bytes());
+        }
+        if let Some(groups) = &self.groups {
+            for (_, mark) in self.numbers.iter().filter_map(|number| groups.get(*number)) {
+                buffer.extend(mark);
+            }
+        }
+        let digest = Sha256::digest(buffer.as_slice());
+        let mut fingerprint = Fingerprint::default();
+        fingerprint
+            .0
+            .iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
+        fingerprint
+    }
+}
+
+/// Which wanted attribute a description is. The option `;binary` changes the transfer, not the attribute.
+fn slot_of(rule: &PersonRule, description: &[u8]) -> Option<usize> {
+    let name = std::str::from_utf8(description).ok()?.to_ascii_lowercase();
+    let find = |name: &str| {
+        rule.wanted
+            .binary_search_by(|(wanted, _)| wanted.as_str().cmp(name))
+            .ok()
+    };
+    find(&name).or_else(|| find(name.strip_suffix(";binary")?))
+}
+
+fn put_count(buffer: &mut Vec<u8>, count: usize) {
+    buffer.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+fn put(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(buffer, bytes.len());
+    buffer.extend_from_slice(bytes);
+}
+
+fn key_of(anchor: &Anchor) -> u128 {
+    let text = anchor.as_str();
+    match uuid::Uuid::try_parse(text) {
+        Ok(id) if text.len() == 36 => id.as_u128(),
+        _ => {
+            let digest = Sha256::digest(text);
+            digest
+                .iter()
+                .take(16)
+                .fold(0, |key, byte| key << 8 | u128::from(*byte))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::settings::Flavour;
+
+    #[derive(Default)]
+    struct Tray {
+        known: HashMap<Anchor, Fingerprint>,
+        accepted: Vec<Identity>,
+        unchanged: usize,
+        rejected: Vec<EntryProblem>,
+    }
+
+    impl Sieve for Tray {
+        fn is_unchanged(&mut self, anchor: &Anchor, fingerprint: Fingerprint) -> bool {
+            let same = self.known.get(anchor) == Some(&fingerprint);
+            self.unchanged += usize::from(same);
+            same
+        }
+        fn accept(&mut self, identity: Identity, fingerprint: Fingerprint) {
+            self.known.insert(identity.anchor.clone(), fingerprint);
+            self.accepted.push(identity);
+        }
+        fn reject(&mut self, problem: EntryProblem) {
+            self.rejected.push(problem);
+        }
+    }
+
+    fn rule(attributes: &[&str]) -> PersonRule {
+        let state = StateRule {
+            flavour: Flavour::Ldap,
+            start: None,
+            end: None,
+            needs_control: false,
+        };
+        let attributes = attributes.iter().map(|a| (*a).to_owned()).collect();
+        PersonRule::new(
+            &AnchorRule::EntryUuid,
+            state,
+            Schema::default(),
+            &attributes,
+        )
+    }
+
+    fn entry<'a>(dn: &'a str, attributes: &[(&'a str, &[&'a str])]) -> RawEntry<'a> {
+        let mut entry = RawEntry::new(dn.as_bytes());
+        for (name, values) in attributes {
+            entry.push(name.as_bytes(), values.iter().map(|v| v.as_bytes()));
+        }
+        entry
+    }
+
+    const ID: &str = "00112233-4455-6677-8899-aabbccddeeff";
+
+    fn read(
+        tray: &mut Tray,
+        rule: &PersonRule,
+        short: bool,
+        entries: &[RawEntry<'_>],
+    ) -> Vec<Shortfall> {
+        let mut evidence = ReadEvidence::new();
+        let mut reader = PersonReader::new(rule, None, short, &["CN=boss, dc=t".to_owned()]);
+        for entry in entries {
+            reader.take(entry, &mut evidence, tray);
+        }
+        reader.finish(false, &mut evidence);
+        match evidence.judge(&[]).0 {
+            crate::model::Completeness::Partial(why) => why,
+            crate::model::Completeness::Full(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn order_and_case_change_nothing_and_values_do() {
+        let rule = rule(&["mail", "sn"]);
+        let mut tray = Tray::default();
+        let first = entry(
+            "cn=boss,dc=t",
+            &[
+                ("entryUUID", &[ID]),
+                ("mail", &["a", "b"]),
+                ("sn", &["X"]),
+                ("other", &["1"]),
+            ],
+        );
+        let same = entry(
+            "cn=boss,dc=t",
+            &[
+                ("SN", &["X"]),
+                ("other", &["2"]),
+                ("Mail", &["b", "a"]),
+                ("entryuuid", &[ID]),
+            ],
+        );
+        let moved = entry(
+            "cn=boss2,dc=t",
+            &[("entryUUID", &[ID]), ("mail", &["a", "b"]), ("sn", &["X"])],
+        );
+        let joined = entry(
+            "cn=boss,dc=t",
+            &[("entryUUID", &[ID]), ("mail", &["ab"]), ("sn", &["X"])],
+        );
+        let off = entry(
+            "cn=boss,dc=t",
+            &[
+                ("entryUUID", &[ID]),
+                ("mail", &["a", "b"]),
+                ("sn", &["X"]),
+                ("nsAccountLock", &["TRUE"]),
+            ],
+        );
+        for (entry, unchanged) in [(first, 0), (same, 1), (moved, 1), (joined, 1), (off, 1)] {
+            read(&mut tray, &rule, false, &[entry]);
+            assert_eq!(tray.unchanged, unchanged);
+        }
+        assert_eq!(tray.accepted.len(), 4);
+        assert_eq!(tray.accepted[0].attributes.get("mail").len(), 2);
+        assert!(tray.accepted[0].attributes.get("other").is_empty());
+        assert!(tray.accepted[3].state.disabled);
+    }
+
+    #[test]
+    fn what_is_wrong_is_held_and_said() {
+        let rule = rule(&["mail"]);
+        let mut tray = Tray::default();
+        let none = entry("cn=x,dc=t", &[("mail", &["a"])]);
+        let two = entry("cn=y,dc=t", &[("entryUUID", &[ID, "b"])]);
+        let mut bad = entry("cn=z,dc=t", &[("entryUUID", &[ID])]);
+        bad.push(b"mail", [&b"\xff"[..]]);
+        let again = entry("cn=Z,dc=t", &[("entryUUID", &[ID])]);
+        let why = read(&mut tray, &rule, false, &[none, two, bad, again]);
+        assert_eq!(tray.rejected.len(), 3);
+        assert_eq!(
+            tray.rejected[2].anchor.as_ref().map(Anchor::as_str),
+            Some(ID)
+        );
+        for expected in [
+            Shortfall::NoAnchor("cn=x,dc=t".to_owned()),
+            Shortfall::NoAnchor("cn=y,dc=t".to_owned()),
+            Shortfall::DuplicateAnchor(ID.to_owned()),
+            Shortfall::Sentinel("CN=boss, dc=t".to_owned()),
+        ] {
+            assert!(why.contains(&expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn without_groups_only_positive_evidence_passes() {
+        let rule = rule(&["mail"]);
+        let mut tray = Tray::default();
+        let changed = entry("cn=boss,dc=t", &[("entryUUID", &[ID]), ("mail", &["new"])]);
+        read(&mut tray, &rule, true, &[changed]);
+        assert_eq!((tray.accepted.len(), tray.rejected.len()), (0, 1));
+        let disabled = entry(
+            "cn=boss,dc=t",
+            &[("entryUUID", &[ID]), ("nsAccountLock", &["true"])],
+        );
+        read(&mut tray, &rule, true, &[disabled]);
+        assert_eq!(tray.accepted.len(), 1);
+    }
+
+    #[test]
+    fn filters_for_one_anchor() {
+        let guid = Anchor::new(ID).unwrap();
+        assert_eq!(rule(&[]).anchor_filter(&guid), format!("(entryUUID={ID})"));
+        let mut ad = rule(&[]);
+        ad.anchor = AnchorRule::ObjectGuid;
+        assert_eq!(
+            ad.anchor_filter(&guid),
+            "(objectGUID=\\33\\22\\11\\00\\55\\44\\77\\66\\88\\99\\aa\\bb\\cc\\dd\\ee\\ff)"
+        );
+        assert_eq!(escape_filter("a*(\\)"), "a\\2a\\28\\5c\\29");
+    }
+}

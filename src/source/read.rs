@@ -1,0 +1,473 @@
+//! A full read of a directory server: groups first, then everybody below each base.
+//!
+//! Whatever goes wrong after the connection stands makes the read partial; it never makes it shorter without saying so.
+
+use async_trait::async_trait;
+
+use super::connect::{self, Connection};
+use super::entry::{OwnedEntry, Schema, printable};
+use super::framing::ABSURD;
+use super::groups::{GroupReader, GroupRule, GroupTable};
+use super::person::{PersonReader, PersonRule, escape_filter};
+use super::referral;
+use super::search::{self, Found, Scope, Search};
+use super::settings::{LdapSettings, SourceSettings};
+use super::state::StateRule;
+use super::{AnchorRead, FetchRequest, Found as Seen, GroupNeed, Source, SourceError};
+use crate::model::{
+    Anchor, BaseRead, Completeness, EntryProblem, Fingerprint, Identity, ReadEvidence, ReadReport,
+    Shortfall, Sieve,
+};
+
+/// A directory server as a source.
+#[derive(Debug)]
+pub(super) struct LdapSource {
+    pub settings: SourceSettings,
+    pub ldap: LdapSettings,
+}
+
+/// What one fetch works with.
+struct Rules {
+    person: PersonRule,
+    group: GroupRule,
+    attributes: Vec<String>,
+}
+
+impl LdapSource {
+    fn rules(&self, request: &FetchRequest) -> Rules {
+        let ldap = &self.ldap;
+        let state = StateRule {
+            flavour: ldap.flavour,
+            start: ldap.start_attribute.clone(),
+            end: ldap.end_attribute.clone(),
+            needs_control: true,
+        };
+        let schema = Schema::new(&ldap.binary);
+        let person = PersonRule::new(&self.settings.anchor, state, schema, &request.attributes);
+        let group = GroupRule {
+            flavour: ldap.flavour,
+            method: ldap.groups.method,
+            nested: ldap.groups.nested,
+            need: request.groups.clone(),
+        };
+        let mut attributes = person.attributes();
+        attributes.extend(group.on_people());
+        Rules {
+            person,
+            group,
+            attributes: attributes.into_iter().collect(),
+        }
+    }
+
+    async fn read(
+        &self,
+        connection: &mut Connection,
+        rules: &Rules,
+        filter: &str,
+        sieve: &mut dyn Sieve,
+    ) -> ReadEvidence {
+        let mut evidence = ReadEvidence::new();
+        let (groups, short) = self.groups(connection, rules, &mut evidence).await;
+        let mut reader = PersonReader::new(&rules.person, groups, short, &self.settings.sentinels);
+        for base in &self.ldap.bases {
+            let search = Search {
+                base,
+                scope: Scope::Subtree,
+                filter,
+                attributes: rules.attributes.clone(),
+                page_size: self.ldap.page_size,
+            };
+            tracing::debug!(
+                command = command_line(&self.ldap, &connection.url, &search),
+                "reading people"
+            );
+            if !self
+                .people(connection, &search, &mut reader, &mut evidence, sieve)
+                .await
+            {
+                break;
+            }
+        }
+        reader.finish(self.settings.allow_empty, &mut evidence);
+        evidence
+    }
+
+    /// Reads the people below one base; says whether the connection still stands.
+    async fn people(
+        &self,
+        connection: &mut Connection,
+        search: &Search<'_>,
+        reader: &mut PersonReader<'_>,
+        evidence: &mut ReadEvidence,
+        sieve: &mut dyn Sieve,
+    ) -> bool {
+        let mut late = Vec::new();
+        let mut huge = Vec::new();
+        let mut entries = 0;
+        let end = search::run(connection, search, &mut |found| match found {
+            Found::Entry(entry) if entry.unfinished_range().is_some() => {
+                late.push(OwnedEntry::copy(entry));
+            }
+            Found::Entry(entry) => entries += u64::from(reader.take(entry, evidence, sieve)),
+            Found::Huge { dn, size } => huge.push((dn.to_vec(), size)),
+        })
+        .await;
+        let broken = matches!(end.result, Err(Shortfall::Broken { .. }));
+        for mut entry in late {
+            let completed = if broken {
+                Err("the connection broke off".to_owned())
+            } else {
+                search::complete(connection, &mut entry).await
+            };
+            let entry = entry.borrow();
+            entries += u64::from(match completed {
+                Ok(()) => reader.take(&entry, evidence, sieve),
+                Err(why) => reader.hold(&entry, why, evidence, sieve),
+            });
+        }
+        for (dn, size) in huge {
+            let entry = self.anchor_entry(connection, dn, reader).await;
+            let why =
+                format!("the entry has {size} bytes, above the `message-limit` of the source");
+            entries += u64::from(reader.hold(&entry.borrow(), why, evidence, sieve));
+        }
+        self.judge_references(&end.references, search.base, evidence);
+        match end.result {
+            Ok(()) => evidence.finished(BaseRead {
+                base: search.base.to_owned(),
+                entries,
+            }),
+            Err(shortfall) => evidence.shortfall(shortfall),
+        }
+        connection.shared.failure().is_none()
+    }
+
+    /// What can be read of an entry that is too large: its anchor, by a search of its own.
+    async fn anchor_entry(
+        &self,
+        connection: &mut Connection,
+        dn: Vec<u8>,
+        reader: &PersonReader<'_>,
+    ) -> OwnedEntry {
+        let wanted = vec![reader.anchor_attribute().to_owned()];
+        let found = match std::str::from_utf8(&dn) {
+            Ok(dn) => search::entry(connection, dn, wanted).await.ok().flatten(),
+            Err(_) => None,
+        };
+        found.unwrap_or(OwnedEntry {
+            dn,
+            attributes: Vec::new(),
+        })
+    }
+
+    /// Reads the groups. The flag says that the information is incomplete.
+    async fn groups(
+        &self,
+        connection: &mut Connection,
+        rules: &Rules,
+        evidence: &mut ReadEvidence,
+    ) -> (Option<GroupTable>, bool) {
+        if rules.group.need == GroupNeed::None {
+            return (None, false);
+        }
+        let settings = &self.ldap.groups;
+        let bases = if settings.bases.is_empty() {
+            &self.ldap.bases
+        } else {
+            &settings.bases
+        };
+        let mut reader = GroupReader::new(rules.group.clone());
+        let mut troubles = Vec::new();
+        // One group may hold everybody: its size follows the company's and not an entry's.
+        connection
+            .shared
+            .set_limit(ABSURD.max(self.ldap.message_limit));
+        for base in bases {
+            let search = Search {
+                base,
+                scope: Scope::Subtree,
+                filter: &settings.filter,
+                attributes: rules.group.on_groups(),
+                page_size: self.ldap.page_size,
+            };
+            tracing::debug!(
+                command = command_line(&self.ldap, &connection.url, &search),
+                "reading groups"
+            );
+            self.groups_below(connection, &search, &mut reader, &mut troubles)
+                .await;
+        }
+        connection.shared.set_limit(self.ldap.message_limit);
+        let table = match reader.finish() {
+            Ok(table) => Some(table),
+            Err(why) => {
+                troubles.push(why);
+                None
+            }
+        };
+        tracing::debug!(
+            groups = table.as_ref().map_or(0, GroupTable::len),
+            troubles = troubles.len(),
+            "groups were read"
+        );
+        let short = !troubles.is_empty();
+        for why in troubles.into_iter().take(10) {
+            evidence.shortfall(Shortfall::Groups(why));
+        }
+        (table, short)
+    }
+
+    async fn groups_below(
+        &self,
+        connection: &mut Connection,
+        search: &Search<'_>,
+        reader: &mut GroupReader,
+        troubles: &mut Vec<String>,
+    ) {
+        let mut late = Vec::new();
+        let end = search::run(connection, search, &mut |found| match found {
+            Found::Entry(entry) if entry.unfinished_range().is_some() => {
+                late.push(OwnedEntry::copy(entry));
+            }
+            Found::Entry(entry) => troubles.extend(reader.take(entry).err()),
+            Found::Huge { dn, size } => {
+                troubles.push(format!("the group \"{}\" has {size} bytes", printable(dn)));
+            }
+        })
+        .await;
+        for mut entry in late {
+            let completed = search::complete(connection, &mut entry).await;
+            troubles.extend(completed.and_then(|()| reader.take(&entry.borrow())).err());
+        }
+        for url in end.references {
+            if !referral::is_ignorable(&url, &self.ldap) {
+                troubles.push(format!(
+                    "the search below \"{}\" refers to {url}, which was not read",
+                    search.base
+                ));
+            }
+        }
+        troubles.extend(end.result.err().map(|error| error.to_string()));
+    }
+
+    fn judge_references(&self, references: &[String], base: &str, evidence: &mut ReadEvidence) {
+        for url in references {
+            if !referral::is_ignorable(url, &self.ldap) {
+                evidence.shortfall(Shortfall::Referral {
+                    base: base.to_owned(),
+                    url: url.clone(),
+                });
+            }
+        }
+    }
+
+    /// Reads everybody who matches a filter below a base into memory.
+    async fn some(
+        &self,
+        connection: &mut Connection,
+        rules: &Rules,
+        groups: (Option<GroupTable>, bool),
+        search: &Search<'_>,
+    ) -> (Tray, ReadEvidence) {
+        let mut evidence = ReadEvidence::new();
+        let mut tray = Tray::default();
+        let mut reader = PersonReader::new(&rules.person, groups.0, groups.1, &[]);
+        self.people(connection, search, &mut reader, &mut evidence, &mut tray)
+            .await;
+        (tray, evidence)
+    }
+}
+
+#[async_trait]
+impl Source for LdapSource {
+    async fn fetch(
+        &self,
+        request: &FetchRequest,
+        sieve: &mut dyn Sieve,
+    ) -> Result<ReadReport, SourceError> {
+        let rules = self.rules(request);
+        let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
+        let evidence = self
+            .read(&mut connection, &rules, &self.ldap.filter, sieve)
+            .await;
+        let (completeness, bases) = evidence.judge(&self.ldap.bases);
+        let server = connection.url.clone();
+        connection.close().await;
+        Ok(ReadReport {
+            completeness,
+            bases,
+            server,
+        })
+    }
+
+    async fn lookup(&self, person: &str, request: &FetchRequest) -> Result<Seen, SourceError> {
+        let rules = self.rules(request);
+        let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
+        let filter = format!(
+            "(&{}{})",
+            self.ldap.filter,
+            lookup_filter(person, &rules.person)
+        );
+        let mut tray = Tray::default();
+        let evidence = self.read(&mut connection, &rules, &filter, &mut tray).await;
+        let (completeness, _) = evidence.judge(&self.ldap.bases);
+        let mut shortfalls = match completeness {
+            Completeness::Full(_) => Vec::new(),
+            Completeness::Partial(shortfalls) => shortfalls,
+        };
+        // That nobody was found is an answer here, and sentinels were not asked for.
+        shortfalls.retain(|s| !matches!(s, Shortfall::Empty | Shortfall::Sentinel(_)));
+        if tray.identities.is_empty()
+            && let Some(dn) = crate::model::Dn::parse(person).filter(|dn| dn.rdn().is_some())
+            && self
+                .ldap
+                .bases
+                .iter()
+                .filter_map(|base| crate::model::Dn::parse(base))
+                .any(|base| dn.is_below(&base))
+        {
+            let groups = self
+                .groups(&mut connection, &rules, &mut ReadEvidence::new())
+                .await;
+            let search = Search {
+                base: person,
+                scope: Scope::Base,
+                filter: &self.ldap.filter,
+                attributes: rules.attributes.clone(),
+                page_size: 0,
+            };
+            tray = self.some(&mut connection, &rules, groups, &search).await.0;
+        }
+        connection.close().await;
+        Ok(Seen {
+            identities: tray.identities,
+            problems: tray.problems,
+            shortfalls,
+        })
+    }
+
+    async fn read_anchor(
+        &self,
+        anchor: &Anchor,
+        request: &FetchRequest,
+    ) -> Result<AnchorRead, SourceError> {
+        let rules = self.rules(request);
+        let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
+        let mut wanted = ReadEvidence::new();
+        let groups = self.groups(&mut connection, &rules, &mut wanted).await;
+        let filter = rules.person.anchor_filter(anchor);
+        let inside = format!("(&{}{filter})", self.ldap.filter);
+        let mut groups = Some(groups);
+        let mut places: Vec<(&str, &str)> = self
+            .ldap
+            .bases
+            .iter()
+            .map(|base| (base.as_str(), inside.as_str()))
+            .collect();
+        let contexts = connection.root.contexts.clone();
+        places.extend(
+            self.ldap
+                .bases
+                .iter()
+                .chain(&contexts)
+                .map(|base| (base.as_str(), filter.as_str())),
+        );
+        let mut answer = AnchorRead::Gone;
+        for (base, filter) in places {
+            let within = filter == inside;
+            let search = Search {
+                base,
+                scope: Scope::Subtree,
+                filter,
+                attributes: rules.attributes.clone(),
+                page_size: 0,
+            };
+            // Groups matter for the first place only: elsewhere the person is not in scope anyway.
+            let (tray, evidence) = self
+                .some(
+                    &mut connection,
+                    &rules,
+                    groups.take().unwrap_or((None, false)),
+                    &search,
+                )
+                .await;
+            let found = tray.identities.into_iter().next();
+            let problem = tray.problems.into_iter().next();
+            match (found, problem) {
+                (Some(identity), _) if within => answer = AnchorRead::Present(Box::new(identity)),
+                (Some(identity), _) => answer = AnchorRead::Elsewhere(identity.dn),
+                (None, Some(problem)) => answer = AnchorRead::Unknown(problem.why),
+                (None, None) => match evidence.judge(&[base.to_owned()]).0 {
+                    // The only thing that may fall short is that nobody was found.
+                    Completeness::Partial(why)
+                        if why.iter().any(|s| !matches!(s, Shortfall::Empty)) =>
+                    {
+                        answer = AnchorRead::Unknown(
+                            why.iter()
+                                .map(ToString::to_string)
+                                .collect::<Vec<_>>()
+                                .join("; "),
+                        );
+                    }
+                    Completeness::Partial(_) | Completeness::Full(_) => continue,
+                },
+            }
+            break;
+        }
+        connection.close().await;
+        Ok(answer)
+    }
+}
+
+/// Everything by which people are called.
+fn lookup_filter(person: &str, rule: &PersonRule) -> String {
+    let value = escape_filter(person);
+    let names = ["uid", "sAMAccountName", "userPrincipalName", "mail", "cn"];
+    let mut filter: String = names
+        .iter()
+        .map(|name| format!("({name}={value})"))
+        .collect();
+    if let Ok(anchor) = Anchor::new(person) {
+        filter.push_str(&rule.anchor_filter(&anchor));
+    }
+    format!("(|{filter})")
+}
+
+/// Takes identities for a lookup: everything is new to it.
+#[derive(Debug, Default)]
+pub(super) struct Tray {
+    pub identities: Vec<Identity>,
+    pub problems: Vec<EntryProblem>,
+}
+
+impl Sieve for Tray {
+    fn is_unchanged(&mut self, _anchor: &Anchor, _fingerprint: Fingerprint) -> bool {
+        false
+    }
+
+    fn accept(&mut self, identity: Identity, _fingerprint: Fingerprint) {
+        self.identities.push(identity);
+    }
+
+    fn reject(&mut self, problem: EntryProblem) {
+        self.problems.push(problem);
+    }
+}
+
+/// The same search for a shell. The password comes from a file: it is in no log and in no process list.
+fn command_line(settings: &LdapSettings, url: &str, search: &Search<'_>) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let start_tls = settings.servers.iter().any(|s| {
+        connect::url_of(s) == url && s.protection == super::settings::Protection::StartTls
+    });
+    format!(
+        "ldapsearch -x -o ldif-wrap=no -H {}{} -D {} -y \"$LDAPPASSWORD_FILE\" -E pr={}/noprompt -b {} {} {}",
+        quote(url),
+        if start_tls { " -ZZ" } else { "" },
+        quote(&settings.bind_name),
+        search.page_size,
+        quote(search.base),
+        quote(search.filter),
+        search.attributes.join(" "),
+    )
+}
