@@ -150,24 +150,3 @@ pub fn connect(settings: &SourceSettings) -> Box<dyn Source> {
         }),
     }
 }
-/// Opens a source. Nothing is contacted before the first read.
-#[must_use]
-pub fn connect(settings: &settings::SourceSettings) -> Box<dyn Source> {
-    Box::new(Unbuilt(settings.name.clone()))
-}
-
-/// Stands in until the readers land.
-struct Unbuilt(String);
-
-#[async_trait]
-impl Source for Unbuilt {
-    async fn fetch(
-        &self,
-        _request: &FetchRequest,
-        _sieve: &mut dyn Sieve,
-    ) -> Result<ReadReport, SourceError> {
-        let source_name = self.0.clone();
-        let why = "not built yet".to_owned();
-        Err(SourceError::Unreachable { source_name, why })
-    }
-}
