@@ -262,3 +262,58 @@ fn a_newer_journal_is_refused() {
         "nothing was changed"
     );
 }
+
+/// What `sled` could get wrong without saying so: values lost, old, exchanged, or somebody else's.
+#[test]
+fn a_cache_that_answers_wrongly_is_noticed_and_made_anew() {
+    type Wrong = fn(&sled::Db, &[(sled::IVec, sled::IVec)]);
+    let wrongs: [(&str, Wrong); 5] = [
+        ("lost", |db, shadows| drop(db.remove(&shadows[1].0))),
+        ("exchanged", |db, shadows| {
+            drop(db.insert(&shadows[0].0, &shadows[1].1));
+        }),
+        ("invented", |db, shadows| {
+            let mut key = shadows[0].0.to_vec();
+            key.push(b'x');
+            drop(db.insert(key, &shadows[0].1));
+        }),
+        ("rotten", |db, shadows| {
+            let mut value = shadows[2].1.to_vec();
+            value[9] ^= 1;
+            drop(db.insert(&shadows[2].0, value));
+        }),
+        ("cut", |db, shadows| {
+            drop(db.insert(&shadows[0].0, &shadows[0].1[..3]));
+        }),
+    ];
+    for (what, wrong) in wrongs {
+        let (_root, path) = dir();
+        let (_, after) = history(&path);
+        tamper(&path, |db| {
+            let shadows: Vec<_> = db.scan_prefix(b"h").map(Result::unwrap).collect();
+            wrong(db, &shadows);
+        });
+        assert_eq!(judge(&path, &after, &after), "noticed", "{what}");
+    }
+    // An old value, in its old place, with its checksum.
+    let (_root, path) = dir();
+    history(&path);
+    let mut old = Vec::new();
+    tamper(&path, |db| {
+        old = db.scan_prefix(b"h").map(Result::unwrap).collect();
+    });
+    let state = State::open(&path).unwrap();
+    for n in 0..30 {
+        state.conclude("crm", vec![put(None, n, "newer")]).unwrap();
+    }
+    let after = all(&state, "crm").unwrap();
+    drop(state);
+    tamper(&path, |db| drop(db.insert(&old[3].0, &old[3].1)));
+    assert_eq!(judge(&path, &after, &after), "noticed", "old");
+}
+
+fn tamper(path: &Path, with: impl FnOnce(&sled::Db)) {
+    let db = sled::open(path.join("cache")).unwrap();
+    with(&db);
+    db.flush().unwrap();
+}
