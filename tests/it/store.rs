@@ -139,6 +139,7 @@ fn plan(people: u64) -> Plan {
         held: Vec::new(),
         notices: Vec::new(),
         orphans: Vec::new(),
+        pending: std::collections::BTreeSet::new(),
         unchanged: 0,
         managed: 0,
     }
