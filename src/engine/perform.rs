@@ -78,10 +78,10 @@ pub(super) fn summary(change: &Change) -> String {
 
 /// The shadow as it will be if the change takes effect exactly as planned.
 fn intended(change: &Change, before: Option<&Shadow>, now: Timestamp) -> Shadow {
-    let origin = if change.action == Action::Link {
-        Origin::Adopted
-    } else {
+    let origin = if change.action == Action::Create {
         Origin::Created
+    } else {
+        Origin::Adopted
     };
     let mut shadow = before
         .cloned()

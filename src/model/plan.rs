@@ -233,14 +233,11 @@ pub enum HeldWhy {
         "the account was deleted in the target; `provost state forget` lets it be created again"
     )]
     AccountGone,
-    /// Somebody else deactivated the account in the target; we do not undo that.
-    #[error("the account was deactivated in the target by somebody else")]
-    DeactivatedByOthers,
     /// A call to the target was begun and its outcome is still not known.
     #[error("an earlier call has an unknown outcome: {0}")]
     Unconfirmed(String),
     /// The snapshot is too old to give access on.
-    #[error("the directory data is too old to re-activate anybody")]
+    #[error("the directory data is too old to give anybody access")]
     Stale,
     /// The target cannot do what is needed.
     #[error("the target cannot do this: {0}")]

@@ -77,6 +77,15 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
             linked(case, account, &reasons, &mut decision);
         }
     }
+    if case
+        .desired
+        .is_some_and(|desired| desired.pending && desired.reasons.is_empty())
+    {
+        case.notice(
+            &mut decision,
+            "refers to a person who has no account yet; completed as soon as there is one",
+        );
+    }
     if decision.due.is_none() {
         decision.due = case.desired.and_then(|desired| desired.due);
     }

@@ -279,7 +279,6 @@ fn held_why(why: &HeldWhy) -> &'static str {
         HeldWhy::Protected(_) => "protected",
         HeldWhy::Policy { .. } => "policy",
         HeldWhy::AccountGone => "account-gone",
-        HeldWhy::DeactivatedByOthers => "deactivated-by-others",
         HeldWhy::Unconfirmed(_) => "unconfirmed",
         HeldWhy::Stale => "stale",
         HeldWhy::Incapable(_) => "incapable",

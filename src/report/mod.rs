@@ -9,6 +9,7 @@ pub mod safe;
 pub mod text;
 
 use crate::model::{Digest, Plan};
+use crate::reconcile::guard::{Breach, Verdict};
 
 pub use paint::{Look, Paint};
 
@@ -26,6 +27,17 @@ pub struct Review {
 }
 
 impl Review {
+    /// The guard's word as reports show it.
+    #[must_use]
+    pub fn of(verdict: &Verdict) -> Self {
+        Self {
+            approved: verdict.approved.changes().len(),
+            staged: verdict.staged.len(),
+            breaches: verdict.breaches.iter().map(BreachLine::of).collect(),
+            release: verdict.release.clone(),
+        }
+    }
+
     /// A review that lets everything through.
     #[must_use]
     pub fn passed(plan: &Plan) -> Self {
@@ -47,4 +59,27 @@ pub struct BreachLine {
     pub allowed: usize,
     /// What it means and what to do.
     pub text: String,
+}
+
+impl BreachLine {
+    fn of(breach: &Breach) -> Self {
+        let (kind, count, allowed) = match breach {
+            Breach::FirstRun => ("first-run".to_owned(), 0, 0),
+            Breach::Limit {
+                kind,
+                count,
+                allowed,
+                ..
+            } => (kind.to_string(), *count, *allowed),
+            Breach::Day { count, allowed, .. } => ("day".to_owned(), *count, *allowed),
+            Breach::Vanished { count, allowed, .. } => ("vanished".to_owned(), *count, *allowed),
+        };
+        let text = breach.to_string();
+        Self {
+            kind,
+            count,
+            allowed,
+            text,
+        }
+    }
 }

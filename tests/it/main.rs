@@ -9,6 +9,7 @@
 mod cli;
 mod config;
 mod sandbox;
+mod scenarios;
 mod servers;
 mod store;
 mod support;

@@ -1,0 +1,319 @@
+//! The input files of a scenario.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use provost::model::{
+    Account, AccountId, Anchor, Capabilities, How, Life, Origin, Shadow, SuspendReason,
+    Suspensions, Value,
+};
+use provost::reconcile::{DriftPolicy, Limits, Presence, Reference, SyncPolicy, TargetRules};
+use provost::source::settings::Flavour;
+use serde::Deserialize;
+
+/// `given.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Given {
+    pub now: Timestamp,
+    pub read_at: Option<Timestamp>,
+    #[serde(default)]
+    pub mapping: String,
+    #[serde(default)]
+    pub active_directory: bool,
+    #[serde(skip, default = "ldap")]
+    pub flavour: Flavour,
+    #[serde(default = "sync")]
+    policy: String,
+    #[serde(default = "yes")]
+    pub reviewed_before: bool,
+    #[serde(default)]
+    pub recent_destructive: usize,
+    /// How many accounts are managed besides those in the files: for limits.
+    #[serde(default)]
+    pub managed: usize,
+    pub released: Option<String>,
+    #[serde(default)]
+    pub shortfalls: Vec<String>,
+    /// Whether `accounts.toml` is the whole list.
+    #[serde(default)]
+    pub live: bool,
+    #[serde(default)]
+    pub gone_accounts: Vec<String>,
+    #[serde(default)]
+    presence: BTreeMap<String, String>,
+    #[serde(default)]
+    imposed: BTreeMap<String, Vec<String>>,
+    /// DN → account id, or "" for a person without an account yet.
+    #[serde(default)]
+    references: BTreeMap<String, String>,
+    #[serde(default = "deactivate")]
+    suspend_with: Vec<String>,
+    #[serde(default = "deactivate")]
+    can: Vec<String>,
+    delete_after_days: Option<i64>,
+    #[serde(default = "yes")]
+    suspend_out_of_scope: bool,
+    #[serde(default)]
+    drift_is_reported: bool,
+    #[serde(default)]
+    protected_accounts: BTreeSet<String>,
+    #[serde(default)]
+    protected_people: BTreeSet<String>,
+    #[serde(default)]
+    shadow: Vec<GivenShadow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct GivenShadow {
+    anchor: String,
+    label: String,
+    account: Option<String>,
+    #[serde(default)]
+    attributes: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    entitlements: BTreeSet<String>,
+    #[serde(default)]
+    suspended: Vec<String>,
+    suspended_since: Option<Timestamp>,
+    active: Option<bool>,
+    unconfirmed: Option<String>,
+    tombstone: Option<Timestamp>,
+    #[serde(default)]
+    unkept: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accounts {
+    #[serde(default)]
+    account: Vec<GivenAccount>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct GivenAccount {
+    id: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, toml::Value>,
+    active: Option<bool>,
+    login_allowed: Option<bool>,
+    entitlements: Option<BTreeSet<String>>,
+}
+
+fn yes() -> bool {
+    true
+}
+fn sync() -> String {
+    "sync".to_owned()
+}
+fn ldap() -> Flavour {
+    Flavour::Ldap
+}
+fn deactivate() -> Vec<String> {
+    vec!["deactivate".to_owned(), "entitlements".to_owned()]
+}
+
+impl Given {
+    /// Reads a scenario folder. Without a `mapping` key the common mapping is used.
+    pub(super) fn read(folder: &Path) -> Self {
+        let path = folder.join("given.toml");
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut given: Self =
+            toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        if given.mapping.is_empty() {
+            let common = folder.with_file_name("mapping.toml");
+            given.mapping = fs::read_to_string(common).expect("tests/scenarios/mapping.toml");
+        }
+        if given.active_directory {
+            given.flavour = Flavour::ActiveDirectory;
+        }
+        given
+    }
+
+    pub(super) fn rules(&self) -> TargetRules {
+        TargetRules {
+            name: "crm".to_owned(),
+            policy: match self.policy.as_str() {
+                "sync" => SyncPolicy::Sync,
+                "upsert-only" => SyncPolicy::UpsertOnly,
+                "create-only" => SyncPolicy::CreateOnly,
+                other => panic!("no such policy: {other}"),
+            },
+            suspend_with: self
+                .suspend_with
+                .iter()
+                .filter_map(|how| how_of(how))
+                .collect(),
+            delete_after: self
+                .delete_after_days
+                .map(|days| SignedDuration::from_hours(24 * days)),
+            suspend_out_of_scope: self.suspend_out_of_scope,
+            review_first_run: true,
+            max_staleness_open: SignedDuration::from_hours(12),
+            drift: if self.drift_is_reported {
+                DriftPolicy::Report
+            } else {
+                DriftPolicy::Repair
+            },
+            protected_accounts: self.protected_accounts.clone(),
+            protected_people: self.protected_people.clone(),
+            limits: Limits::default(),
+        }
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        let can = |what: &str| self.can.iter().any(|can| can == what);
+        Capabilities {
+            deactivate: can("deactivate"),
+            block_login: can("block-login"),
+            delete: can("delete"),
+            list_inactive: true,
+            entitlements: can("entitlements"),
+            members_per_request: 100,
+            parallelism: 4,
+        }
+    }
+
+    pub(super) fn shadows(&self) -> Vec<Shadow> {
+        self.shadow.iter().map(GivenShadow::shadow).collect()
+    }
+
+    pub(super) fn shadow(&self, anchor: &Anchor) -> Option<Shadow> {
+        self.shadows()
+            .into_iter()
+            .find(|shadow| shadow.anchor == *anchor)
+    }
+
+    pub(super) fn presence(&self, anchor: &Anchor) -> Option<Presence> {
+        Some(match self.presence.get(anchor.as_str())?.as_str() {
+            "gone" => Presence::Gone,
+            "missing-once" => Presence::MissingOnce,
+            "unproven" => Presence::Unproven,
+            "unreadable" => Presence::Unreadable("the value of mail is not UTF-8".to_owned()),
+            other => panic!("no such presence: {other}"),
+        })
+    }
+
+    pub(super) fn imposed(&self, anchor: &Anchor) -> Suspensions {
+        let names = self.imposed.get(anchor.as_str());
+        names
+            .into_iter()
+            .flatten()
+            .map(|name| reason_of(name))
+            .collect()
+    }
+
+    pub(super) fn references(&self) -> BTreeMap<String, Reference> {
+        self.references
+            .iter()
+            .map(|(dn, id)| {
+                let reference = if id.is_empty() {
+                    Reference::NoAccountYet
+                } else {
+                    Reference::Account(AccountId(id.clone()))
+                };
+                (dn.clone(), reference)
+            })
+            .collect()
+    }
+}
+
+impl GivenShadow {
+    fn shadow(&self) -> Shadow {
+        let anchor = Anchor::new(&self.anchor).expect("an anchor");
+        let mut shadow = Shadow::new(anchor, self.label.clone(), Origin::Created);
+        shadow.account = self.account.clone().map(AccountId);
+        shadow.attributes = values(&self.attributes);
+        shadow.unkept = values(&self.unkept)
+            .into_iter()
+            .map(|(k, v)| (k, Some(v)))
+            .collect();
+        shadow.entitlements = self.entitlements.clone();
+        shadow.suspended = self.suspended.iter().map(|name| reason_of(name)).collect();
+        if !shadow.suspended.is_empty() {
+            shadow.suspended_by = BTreeSet::from([How::Deactivate]);
+            shadow.active = Some(false);
+        }
+        shadow.suspended_since = self.suspended_since;
+        shadow.active = self.active.or(shadow.active);
+        if let Some(doing) = &self.unconfirmed {
+            shadow.life = Life::Unconfirmed {
+                doing: doing.clone(),
+            };
+        }
+        if let Some(since) = self.tombstone {
+            shadow.life = Life::Tombstone { since };
+        }
+        shadow
+    }
+}
+
+/// `accounts.toml`; a missing file means no accounts.
+pub(super) fn accounts(path: &Path) -> Vec<Account> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let accounts: Accounts =
+        toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    accounts
+        .account
+        .into_iter()
+        .map(|given| Account {
+            id: AccountId(given.id),
+            attributes: values(&given.attributes),
+            active: given.active,
+            login_allowed: given.login_allowed,
+            entitlements: given.entitlements,
+            version: None,
+        })
+        .collect()
+}
+
+fn values(given: &BTreeMap<String, toml::Value>) -> BTreeMap<String, Value> {
+    given
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                toml::Value::String(text) => Value::Text(text.clone()),
+                toml::Value::Integer(number) => Value::Int(*number),
+                toml::Value::Boolean(truth) => Value::Bool(*truth),
+                toml::Value::Array(items) => Value::Set(
+                    items
+                        .iter()
+                        .filter_map(|item| item.as_str().map(str::to_owned))
+                        .collect(),
+                ),
+                other => panic!("no such value: {other}"),
+            };
+            (name.clone(), value)
+        })
+        .collect()
+}
+
+fn how_of(name: &str) -> Option<How> {
+    match name {
+        "deactivate" => Some(How::Deactivate),
+        "block-login" => Some(How::BlockLogin),
+        _ => None,
+    }
+}
+
+fn reason_of(name: &str) -> SuspendReason {
+    use SuspendReason::{
+        AccessWindow, Expired, Leaver, NotYetStarted, Operator, OutOfScope, SourceDisabled,
+    };
+    [
+        Leaver,
+        SourceDisabled,
+        Expired,
+        NotYetStarted,
+        OutOfScope,
+        AccessWindow,
+        Operator,
+    ]
+    .into_iter()
+    .find(|reason| reason.as_str() == name)
+    .unwrap_or_else(|| panic!("no such reason: {name}"))
+}
