@@ -283,7 +283,12 @@ impl OneTarget<'_> {
             reviewed_before: meta.released_once || !created.is_empty(),
             recent_destructive: recent(&meta, self.session.clock.now()),
             created: created.clone(),
-            approval: self.approval(plan, &meta)?,
+            // What was approved is the first pass's plan; the second only completes what that one created.
+            approval: if created.is_empty() {
+                self.approval(plan, &meta)?
+            } else {
+                Approval::None
+            },
         };
         let verdict = guard::review(plan, &self.spec.rules, &context);
         Ok(TargetReport {
