@@ -77,8 +77,10 @@ impl<'a> Shown<'a> {
     fn text(&self, about: About, look: Look) -> String {
         let report = self.report;
         let mut out = String::new();
-        if let (Some(plan), About::Plan | About::Run) = (&report.plan, about) {
-            out.push_str(&text::plan(plan, &self.review, look));
+        match (&report.plan, about) {
+            (Some(plan), About::Plan) => out.push_str(&text::plan(plan, &self.review, look)),
+            (Some(plan), About::Run) => out.push_str(&text::ran(plan, &self.review, look)),
+            (Some(_), About::Results) | (None, _) => {}
         }
         out.push_str(&text::remarks(&report.remarks, look));
         if let Some(error) = &report.error {

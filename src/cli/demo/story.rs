@@ -27,12 +27,12 @@ pub(super) fn tell(stage: &Stage, out: &mut Out) -> Result<Outcome, Stop> {
     people.push(gone);
     rehire(stage, &people, out)?;
     scene(
-        stage,
         out,
         "And again: nothing is left to do",
-        &["The same plan once more. The application gets no writing call."],
+        &["The same question once more: the plan is empty."],
     )?;
-    let outcome = show_plan(stage, out)?;
+    command(stage, out, "plan")?;
+    let outcome = plan::show(&targets(), &stage.global, out)?.outcome;
     closing(stage, out)?;
     Ok(outcome)
 }
@@ -40,7 +40,6 @@ pub(super) fn tell(stage: &Stage, out: &mut Out) -> Result<Outcome, Stop> {
 fn first_day(stage: &Stage, people: &[Person], out: &mut Out) -> Result<(), Stop> {
     stage.publish(people)?;
     scene(
-        stage,
         out,
         "The first plan",
         &[
@@ -48,10 +47,10 @@ fn first_day(stage: &Stage, people: &[Person], out: &mut Out) -> Result<(), Stop
             "Nothing is changed yet: a first run waits until somebody has looked at it.",
         ],
     )?;
+    command(stage, out, "plan")?;
     let digest = plan::show(&targets(), &stage.global, out)?.digest;
     let digest = digest.ok_or_else(|| Stop::failed("the demo's first plan is missing"))?;
     scene(
-        stage,
         out,
         "Applying exactly that plan",
         &["Naming the digest approves these changes and no others."],
@@ -80,13 +79,7 @@ fn joiner(stage: &Stage, people: &mut Vec<Person>, out: &mut Out) -> Result<(), 
         manager: Some(2),
     });
     stage.publish(people)?;
-    scene(
-        stage,
-        out,
-        "A joiner: Noor el-Amin starts in engineering",
-        &[],
-    )?;
-    show_plan(stage, out)?;
+    scene(out, "A joiner: Noor el-Amin starts in engineering", &[])?;
     run_sync(stage, out)
 }
 
@@ -102,13 +95,12 @@ fn mover(stage: &Stage, people: &mut [Person], out: &mut Out) -> Result<(), Stop
     let anchor = mover.anchor().to_string();
     stage.publish(people)?;
     scene(
-        stage,
         out,
         &title,
         &["The DN changes as well. The account stays the same, because the anchor does."],
     )?;
-    show_plan(stage, out)?;
     run_sync(stage, out)?;
+    scene(out, "Why? Everything about one person", &[])?;
     command(stage, out, &format!("explain {anchor}"))?;
     let person = Explain {
         person: anchor,
@@ -125,14 +117,12 @@ fn leaver(stage: &Stage, people: &mut Vec<Person>, out: &mut Out) -> Result<Pers
     stage.publish(people)?;
     let title = format!("A leaver: {} is gone from the directory", name(&gone));
     scene(
-        stage,
         out,
         &title,
         &["Absence needs proof: after one complete read the person is only held."],
     )?;
     run_sync(stage, out)?;
-    scene(stage, out, "The second complete read confirms it", &[])?;
-    show_plan(stage, out)?;
+    scene(out, "The second complete read confirms it", &[])?;
     run_sync(stage, out)?;
     Ok(gone)
 }
@@ -142,12 +132,10 @@ fn rehire(stage: &Stage, people: &[Person], out: &mut Out) -> Result<(), Stop> {
     let back = people.last().map(name).unwrap_or_default();
     let title = format!("A rehire: {back} is back");
     scene(
-        stage,
         out,
         &title,
         &["The same anchor, so the same account, usable again because it was us who suspended it."],
     )?;
-    show_plan(stage, out)?;
     run_sync(stage, out)
 }
 
@@ -170,7 +158,7 @@ fn closing(stage: &Stage, out: &mut Out) -> Result<(), Stop> {
 }
 
 /// A heading with what there is to know before looking.
-fn scene(_stage: &Stage, out: &mut Out, title: &str, remarks: &[&str]) -> Result<(), Stop> {
+fn scene(out: &mut Out, title: &str, remarks: &[&str]) -> Result<(), Stop> {
     let line = "=".repeat(title.chars().count());
     let mut text = format!("\n{}\n{line}\n", safe::text(title));
     for remark in remarks {
@@ -184,11 +172,6 @@ fn scene(_stage: &Stage, out: &mut Out, title: &str, remarks: &[&str]) -> Result
 fn command(stage: &Stage, out: &mut Out, line: &str) -> Result<(), Stop> {
     let config = stage.global.config.display();
     Ok(out.report(&format!("\n$ provost --config {config} {line}\n"))?)
-}
-
-fn show_plan(stage: &Stage, out: &mut Out) -> Result<Outcome, Stop> {
-    command(stage, out, "plan")?;
-    Ok(plan::show(&targets(), &stage.global, out)?.outcome)
 }
 
 fn run_sync(stage: &Stage, out: &mut Out) -> Result<(), Stop> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anstyle::Style;
 
-use crate::model::{Action, AttributeChange, Change, Suspensions};
+use crate::model::{Action, AttributeChange, Change, How, Suspensions};
 use crate::report::paint::{CHANGE, FAINT, GAIN, LOSS};
 use crate::report::safe;
 
@@ -39,7 +39,7 @@ fn block(change: &Change, out: &mut Page) {
     let who = format!("{account}anchor {}", safe::text(change.anchor.as_str()));
     out.prose(4, FAINT, &who);
     if let Some(how) = how(&change.action) {
-        out.line(&format!("    by {how}"));
+        out.line(&format!("    {how}"));
     }
     let widest = change.attributes.iter().map(|a| a.name.chars().count());
     let column = widest.max().unwrap_or(0).min(32);
@@ -109,11 +109,13 @@ fn reasons(set: &Suspensions) -> String {
 
 /// How the account is made unusable or usable, where that applies.
 fn how(action: &Action) -> Option<String> {
+    let named = |verb: &str, how: &BTreeSet<How>| {
+        let names: Vec<&str> = how.iter().map(|how| how.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{verb} {}", names.join(" and ")))
+    };
     match action {
-        Action::Suspend(how) | Action::Reactivate(how) => {
-            let names: Vec<&str> = how.iter().map(|how| how.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(" and "))
-        }
+        Action::Suspend(how) => named("by", how),
+        Action::Reactivate(how) => named("undoing", how),
         Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => None,
     }
 }

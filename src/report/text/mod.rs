@@ -8,6 +8,8 @@ mod explain;
 mod result;
 mod tail;
 
+use jiff::SignedDuration;
+
 use crate::model::Plan;
 
 use super::paint::{ALERT, FAINT, HEADING, Look, wrap};
@@ -20,6 +22,18 @@ pub use tail::counts;
 /// The whole plan with what the guard said about it.
 #[must_use]
 pub fn plan(plan: &Plan, review: &Review, look: Look) -> String {
+    let mut out = page(plan, review, look);
+    tail::digest(plan, &mut out);
+    out.text
+}
+
+/// A plan that was carried out. Without a digest: there is nothing left to approve.
+#[must_use]
+pub fn ran(plan: &Plan, review: &Review, look: Look) -> String {
+    page(plan, review, look).text
+}
+
+fn page(plan: &Plan, review: &Review, look: Look) -> Page {
     let mut out = Page::new(look);
     header(plan, &mut out);
     change::changes(&plan.changes, &mut out);
@@ -28,7 +42,7 @@ pub fn plan(plan: &Plan, review: &Review, look: Look) -> String {
     tail::orphans(&plan.orphans, &mut out);
     tail::review(&plan.target, review, &mut out);
     tail::summary(plan, &mut out);
-    out.text
+    out
 }
 
 fn header(plan: &Plan, out: &mut Page) {
@@ -51,7 +65,8 @@ fn header(plan: &Plan, out: &mut Page) {
     for shortfall in &basis.shortfalls {
         out.prose(4, ALERT, &format!("missing: {}", safe::text(shortfall)));
     }
-    if basis.now != basis.read_at {
+    // Moments between reading and planning say nothing; old data does.
+    if basis.now.duration_since(basis.read_at) >= SignedDuration::from_mins(1) {
         out.field("as of", &basis.now.to_string());
     }
     let accounts = if basis.live {

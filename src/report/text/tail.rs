@@ -114,6 +114,10 @@ pub(super) fn summary(plan: &Plan, out: &mut Page) {
     let line = format!("Summary: {}; {}.", parts.join(", "), rest.join(", "));
     out.text.push('\n');
     out.prose(0, HEADING, &line);
+}
+
+/// What names these changes and no others.
+pub(super) fn digest(plan: &Plan, out: &mut Page) {
     if !plan.changes.is_empty() {
         let digest = format!("Plan digest: {}", plan.digest().short());
         out.prose(0, FAINT, &digest);
