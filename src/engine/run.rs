@@ -16,9 +16,6 @@ use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
 use crate::target::{self, AccountReader, AccountWriter, ConnectorError};
 
-/// A newcomer's manager may be a newcomer too: references are completed in a second pass, chains need no third.
-const PASSES: usize = 2;
-
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -202,29 +199,38 @@ impl OneTarget<'_> {
             .map(|found| found.remark)
             .filter(|r| !r.is_empty())
             .collect();
-        let mut report: Option<TargetReport> = None;
-        let mut created = BTreeSet::new();
-        for pass in 0..PASSES {
-            let view = if pass == 0 { self.view } else { View::Sync };
-            let gathered = self.gather(reader, &[], view).await?;
-            self.observe(&gathered)?;
-            let decided = reconcile(&gathered.situation);
-            let mut this = self.judge(&decided, &created)?;
-            self.apply(&*writer, &mut this).await?;
-            settle(self.session, &self.spec.name, &gathered, &decided, &this)?;
-            created = made(&this);
-            let again = !decided.plan.pending.is_empty() && !created.is_empty();
-            report = Some(match report {
-                None => this,
-                Some(first) => merge(first, this),
-            });
-            if !again {
-                break;
+        let mut report = self.pass(&*writer, self.view, &BTreeSet::new()).await?;
+        // A newcomer's manager may be a newcomer too: references are completed in a second pass; chains need no third.
+        let created = made(&report);
+        let waiting = report
+            .plan
+            .as_ref()
+            .is_some_and(|plan| !plan.pending.is_empty());
+        if waiting && !created.is_empty() && report.error.is_none() {
+            match self.pass(&*writer, View::Sync, &created).await {
+                Ok(second) => report = merge(report, second),
+                Err(error) => report.error = Some(error.to_string()),
             }
         }
-        let mut report = report.ok_or_else(|| EngineError::Panicked(self.spec.name.clone()))?;
         report.remarks = remarks;
         report.outcome = report.judge(false);
+        Ok(report)
+    }
+
+    /// Look, decide, judge, apply, settle: once.
+    async fn pass(
+        &self,
+        writer: &dyn AccountWriter,
+        view: View,
+        created: &BTreeSet<Anchor>,
+    ) -> Result<TargetReport, EngineError> {
+        let reader: &dyn AccountReader = writer;
+        let gathered = self.gather(reader, &[], view).await?;
+        self.observe(&gathered)?;
+        let decided = reconcile(&gathered.situation);
+        let mut report = self.judge(&decided, created)?;
+        self.apply(writer, &mut report).await?;
+        settle(self.session, &self.spec.name, &gathered, &decided, &report)?;
         Ok(report)
     }
 
