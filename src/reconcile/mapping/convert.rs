@@ -10,7 +10,8 @@ use minijinja::{Environment, Error, State};
 use super::dn;
 use super::facts::Facts;
 use super::filters::{items, refuse, sized, text};
-use crate::model::Value;
+use crate::model::normalise_dn;
+use crate::model::{Group, Value};
 
 /// Every function, for suggestions and checks.
 pub(super) const FUNCTIONS: &[&str] = &["all", "attr", "first_of", "in_group", "in_ou"];
@@ -50,7 +51,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
         Facts::of(state).is_some_and(|facts| facts.groups().iter().any(|group| wanted.is(group)))
     });
     env.add_function("in_ou", |state: &State<'_, '_>, base: &str| {
-        let base = dn::Path::parse(base);
+        let base = dn::base(base);
         let facts = Facts::of(state);
         let path = facts.as_ref().and_then(|facts| facts.path());
         path.zip(base.as_ref())
@@ -69,25 +70,34 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_test("ne", tests::is_ne);
 }
 
-/// A group as a mapping names it: by DN, or by short name in any case.
+/// A group as a mapping names it: by DN (normalised), or by short name in any case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum GroupName {
-    Dn(dn::Path),
+    Dn(String),
     Short(String),
 }
 
 impl GroupName {
     pub fn new(name: &str) -> Self {
-        let path = name.contains('=').then(|| dn::Path::parse(name)).flatten();
-        path.map_or_else(|| Self::Short(name.trim().to_lowercase()), Self::Dn)
+        let dn = name.contains('=').then(|| normalise_dn(name)).flatten();
+        dn.map_or_else(|| Self::Short(name.trim().to_lowercase()), Self::Dn)
     }
 
-    pub fn is(&self, group: &crate::model::Group) -> bool {
+    /// Whether this names the group, whose DN is normalised already.
+    pub fn is(&self, group: &Group) -> bool {
         match self {
-            Self::Dn(path) => dn::Path::parse(&group.dn).as_ref() == Some(path),
-            Self::Short(name) => group.name.trim().to_lowercase() == *name,
+            Self::Dn(dn) => *group.dn == **dn,
+            Self::Short(name) => same_without_case(&group.name, name),
         }
     }
+}
+
+/// Whether a text equals another that is in lower case already.
+fn same_without_case(text: &str, lower: &str) -> bool {
+    if text.is_ascii() {
+        return text.eq_ignore_ascii_case(lower);
+    }
+    text.to_lowercase() == lower
 }
 
 /// A time zone by its IANA name, from the bundled database: a mapping means the same on every machine.

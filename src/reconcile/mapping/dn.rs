@@ -1,27 +1,10 @@
-//! Just enough of distinguished names (RFC 4514) for scoping: is one name below another?
+//! The parts of a DN as the directory spelled them, for templates. Comparing is done in [`Dn`].
 
-/// A DN in normalised form: its parts from the entry upwards, in lower case, blanks collapsed, escapes resolved.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Path(Vec<String>);
+use crate::model::Dn;
 
-impl Path {
-    /// Reads a DN; `None` if it is not one or is empty.
-    pub fn parse(text: &str) -> Option<Self> {
-        let parts = split(text);
-        if text.trim().is_empty() {
-            return None;
-        }
-        parts
-            .into_iter()
-            .map(normal)
-            .collect::<Option<Vec<_>>>()
-            .map(Self)
-    }
-
-    /// Whether this is the base itself or below it.
-    pub fn is_below(&self, base: &Self) -> bool {
-        self.0.ends_with(&base.0)
-    }
+/// Reads a DN that says where people are; `None` for the root, which is everywhere, and for what is no DN.
+pub(super) fn base(text: &str) -> Option<Dn> {
+    Dn::parse(text).filter(|dn| dn.rdn().is_some())
 }
 
 /// The DN above this one, as spelled.
@@ -62,18 +45,6 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn normal(part: &str) -> Option<String> {
-    let (name, value) = part.split_once('=')?;
-    let name = name.trim().to_ascii_lowercase();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-    if name.is_empty() || !name.bytes().all(plain) {
-        return None;
-    }
-    let value = unescape(value.trim())?.to_lowercase();
-    let words: Vec<&str> = value.split_whitespace().collect();
-    Some(format!("{name}={}", words.join(" ")))
-}
-
 /// Resolves `\,` and `\C3\A4`; `None` for a broken escape.
 fn unescape(value: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(value.len());
@@ -99,20 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_compared_by_their_parts() {
-        let base = Path::parse("OU=People, dc=Example,DC=com").unwrap();
-        let table = [
-            ("cn=a,ou=people,dc=example,dc=com", true),
-            ("ou=people,dc=example,dc=com", true),
-            ("cn=a,ou=other people,dc=example,dc=com", false),
-            ("cn=x\\,ou=people,dc=example,dc=com", false),
-            ("dc=example,dc=com", false),
-        ];
-        for (text, below) in table {
-            assert_eq!(Path::parse(text).unwrap().is_below(&base), below, "{text}");
-        }
-        for text in ["", "People", "=x", "cn=a\\", "ou=a,,dc=b"] {
-            assert_eq!(Path::parse(text), None, "{text}");
+    fn a_base_is_neither_the_root_nor_something_else() {
+        assert!(base("OU=People,DC=example").is_some());
+        for text in ["", "People", "=x", "cn=a\\"] {
+            assert_eq!(base(text), None, "{text}");
         }
     }
 

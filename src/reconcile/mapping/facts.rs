@@ -10,6 +10,7 @@ use minijinja::State;
 use minijinja::value::{Object, Value as Jinja};
 
 use super::dn;
+use crate::model::Dn;
 use crate::model::{Group, Identity, SourceValue};
 
 /// The largest attribute value that a mapping accepts, in bytes.
@@ -93,7 +94,7 @@ pub(super) struct Facts {
     dn: Jinja,
     disabled: bool,
     groups: Vec<Group>,
-    path: OnceLock<Option<dn::Path>>,
+    path: OnceLock<Option<Dn>>,
 }
 
 impl Facts {
@@ -191,9 +192,9 @@ impl Facts {
     }
 
     /// The person's DN, normalised; `None` if it is not one.
-    pub fn path(&self) -> Option<&dn::Path> {
+    pub fn path(&self) -> Option<&Dn> {
         self.path
-            .get_or_init(|| self.dn.as_str().and_then(dn::Path::parse))
+            .get_or_init(|| self.dn.as_str().and_then(Dn::parse))
             .as_ref()
     }
 

@@ -11,6 +11,7 @@ use super::program::{Engine, Failure, Program};
 use super::reader::Node;
 use super::uses::Compiler;
 use super::{Clause, Scope, dn};
+use crate::model::Dn;
 use crate::model::Value;
 
 /// The compiled scope and lifecycle of a mapping.
@@ -19,8 +20,8 @@ pub(super) struct ScopeRules {
     condition: Option<Program>,
     groups: Vec<(String, GroupName)>,
     not_groups: Vec<(String, GroupName)>,
-    ous: Vec<(String, dn::Path)>,
-    not_ous: Vec<(String, dn::Path)>,
+    ous: Vec<(String, Dn)>,
+    not_ous: Vec<(String, Dn)>,
     starts: Option<Program>,
     ends: Option<Program>,
 }
@@ -63,8 +64,7 @@ impl ScopeRules {
         }
         let member =
             |(_, wanted): &(String, GroupName)| facts.groups().iter().any(|group| wanted.is(group));
-        let below =
-            |(_, base): &(String, dn::Path)| facts.path().is_some_and(|path| path.is_below(base));
+        let below = |(_, base): &(String, Dn)| facts.path().is_some_and(|path| path.is_below(base));
         clause(&mut clauses, "member of any of", &self.groups, |all| {
             all.iter().any(member)
         });
@@ -166,10 +166,10 @@ pub(super) fn groups(
     found
 }
 
-fn ous(node: &Node<'_>, key: &str, compiler: &mut Compiler<'_>) -> Vec<(String, dn::Path)> {
+fn ous(node: &Node<'_>, key: &str, compiler: &mut Compiler<'_>) -> Vec<(String, Dn)> {
     let mut found = Vec::new();
     for text in node.texts(key, &mut compiler.desk) {
-        match dn::Path::parse(&text.value) {
+        match dn::base(&text.value) {
             Some(path) => found.push((text.value, path)),
             None => {
                 let message = format!("\"{}\" is not a DN", text.value);

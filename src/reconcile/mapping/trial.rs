@@ -11,6 +11,7 @@ use super::program::plain;
 use super::reader::{Desk, Node};
 use super::suggest::nearest;
 use super::{Mapping, Projected, Projection, Scope, attribute, dn};
+use crate::model::normalise_dn;
 use crate::model::{Anchor, Attributes, Group, Identity, Problem, SourceState, SourceValue, Value};
 
 /// The keys of a test.
@@ -281,24 +282,19 @@ fn identity(given: &Node<'_>, desk: &mut Desk<'_>) -> Option<Identity> {
     Some(identity)
 }
 
+/// A group by its DN, or by its name alone.
 fn group(name: &str) -> Group {
-    let leaf = if name.contains('=') {
-        dn::leaf(name)
-    } else {
-        None
-    };
-    match leaf {
-        Some(leaf) => Group {
-            dn: Arc::from(name.to_lowercase()),
-            name: Arc::from(leaf),
-        },
-        None => Group {
-            dn: Arc::from(format!(
-                "cn={},ou=groups,dc=example,dc=com",
-                name.to_lowercase()
-            )),
-            name: Arc::from(name),
-        },
+    let by_dn = name
+        .contains('=')
+        .then(|| dn::leaf(name).zip(normalise_dn(name)))
+        .flatten();
+    let (leaf, dn) = by_dn.unwrap_or_else(|| {
+        let dn = format!("cn={},ou=groups,dc=example,dc=com", name.to_lowercase());
+        (name.to_owned(), dn)
+    });
+    Group {
+        dn: Arc::from(dn),
+        name: Arc::from(leaf),
     }
 }
 

@@ -249,7 +249,7 @@ impl<'f> Compiler<'f> {
                 "in_ou" => {
                     exam.inputs.insert("dn".to_owned());
                     if let Some((base, span)) = self.literal(exam, mention, "a DN")
-                        && dn::Path::parse(&base).is_none()
+                        && dn::base(&base).is_none()
                     {
                         let help = "write the whole DN, such as OU=People,DC=example,DC=com";
                         self.bad(
