@@ -38,6 +38,7 @@ pub(super) struct Program {
     /// What it reads: attributes in lower case, and variables by their name.
     pub inputs: Vec<String>,
     form: Form,
+    strict: bool,
 }
 
 /// Why a program gave no value.
@@ -50,44 +51,73 @@ pub(super) enum Failure {
 }
 
 /// The engine that all programs of a mapping run in.
+///
+/// Comparing with something missing is plain: it is equal to nothing, and no list has it.
+/// Joining with `~` and ordering with `<` have no such answer, so programs that use them run strictly:
+/// what touches something missing is missing as a whole. Writing something missing always is.
 #[derive(Debug)]
 pub(super) struct Engine {
-    env: Environment<'static>,
+    plain: Environment<'static>,
+    strict: Environment<'static>,
 }
 
 /// What has been written so far in one evaluation.
 struct Written(usize);
 
+fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
+    let mut env = Environment::empty();
+    env.set_undefined_behavior(undefined);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env.set_fuel(Some(FUEL));
+    env.set_recursion_limit(DEPTH);
+    env.set_debug(false);
+    env.set_formatter(|out, state, value| {
+        let Some(text) = filters::text(value)? else {
+            return Err(Error::from(ErrorKind::UndefinedError));
+        };
+        let written = state.get_or_insert_extension(Written(0));
+        written.0 = written.0.saturating_add(text.len());
+        if written.0 > LARGEST {
+            return Err(filters::refuse(format!(
+                "the result is larger than {LARGEST} bytes"
+            )));
+        }
+        out.write_str(&text).map_err(Error::from)
+    });
+    filters::add(&mut env);
+    convert::add(&mut env);
+    env
+}
+
 impl Engine {
     pub fn new() -> Self {
-        let mut env = Environment::empty();
-        env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        env.set_fuel(Some(FUEL));
-        env.set_recursion_limit(DEPTH);
-        env.set_debug(false);
-        env.set_formatter(|out, state, value| {
-            let Some(text) = filters::text(value)? else {
-                return Err(Error::from(ErrorKind::UndefinedError));
-            };
-            let written = state.get_or_insert_extension(Written(0));
-            written.0 = written.0.saturating_add(text.len());
-            if written.0 > LARGEST {
-                return Err(filters::refuse(format!(
-                    "the result is larger than {LARGEST} bytes"
-                )));
-            }
-            out.write_str(&text).map_err(Error::from)
-        });
-        filters::add(&mut env);
-        convert::add(&mut env);
-        Self { env }
+        Self {
+            plain: environment(UndefinedBehavior::Lenient),
+            strict: environment(UndefinedBehavior::SemiStrict),
+        }
+    }
+
+    fn env(&self, program: &Program) -> &Environment<'static> {
+        if program.strict {
+            &self.strict
+        } else {
+            &self.plain
+        }
+    }
+
+    fn add(&mut self, program: &Program, template: String) -> Result<(), Error> {
+        let env = if program.strict {
+            &mut self.strict
+        } else {
+            &mut self.plain
+        };
+        env.add_template_owned(program.field.clone(), template)
     }
 
     /// The value of a text literal as a template spells it.
     pub fn literal(&self, literal: &str) -> Option<String> {
         let value = self
-            .env
+            .plain
             .compile_expression_owned(literal.to_owned())
             .ok()?
             .eval(())
@@ -99,20 +129,23 @@ impl Engine {
     ///
     /// # Errors
     /// When it is not a template.
-    pub fn template(&mut self, field: &str, source: &str) -> Result<(Program, Vec<String>), Error> {
+    pub fn template(
+        &mut self,
+        field: &str,
+        source: &str,
+        strict: bool,
+    ) -> Result<(Program, Vec<String>), Error> {
         if super::scan::fixed_ends(source).is_none() {
-            return Ok((
-                Program::constant(field, source, account_text(source)),
-                Vec::new(),
-            ));
+            let program = Program::constant(field, source, account_text(source));
+            return Ok((program, Vec::new()));
         }
-        self.env
-            .add_template_owned(field.to_owned(), source.to_owned())?;
-        let open = self.env.get_template(field)?.undeclared_variables(false);
-        Ok((
-            Program::new(field, source, Form::Text),
-            open.into_iter().collect(),
-        ))
+        let program = Program::new(field, source, Form::Text, strict);
+        self.add(&program, source.to_owned())?;
+        let open = self
+            .env(&program)
+            .get_template(field)?
+            .undeclared_variables(false);
+        Ok((program, open.into_iter().collect()))
     }
 
     /// Compiles an expression. The second value is the set of names it leaves open.
@@ -123,16 +156,14 @@ impl Engine {
         &mut self,
         field: &str,
         source: &str,
+        strict: bool,
     ) -> Result<(Program, Vec<String>), Error> {
-        let expression = self.env.compile_expression_owned(source.to_owned())?;
-        let open = expression.undeclared_variables(false);
+        let expression = self.plain.compile_expression_owned(source.to_owned())?;
+        let open = expression.undeclared_variables(false).into_iter().collect();
+        let program = Program::new(field, source, Form::Typed, strict);
         // The engine keeps templates only. Accepted as an expression just now, the text cannot end the tag early.
-        let template = format!("{{% set {RESULT} = ({source}) %}}");
-        self.env.add_template_owned(field.to_owned(), template)?;
-        Ok((
-            Program::new(field, source, Form::Typed),
-            open.into_iter().collect(),
-        ))
+        self.add(&program, format!("{{% set {RESULT} = ({source}) %}}"))?;
+        Ok((program, open))
     }
 
     /// Runs a program.
@@ -171,7 +202,7 @@ impl Engine {
 
     fn text(&self, program: &Program, root: &Jinja) -> Result<Option<Value>, Error> {
         let text = self
-            .env
+            .env(program)
             .get_template(&program.field)?
             .render(root.clone())?;
         Ok(account_text(&text))
@@ -179,7 +210,7 @@ impl Engine {
 
     fn value(&self, program: &Program, root: &Jinja) -> Result<Jinja, Error> {
         let done = self
-            .env
+            .env(program)
             .get_template(&program.field)?
             .render_captured(root.clone())?;
         let value = done.state().lookup(RESULT).unwrap_or(Jinja::UNDEFINED);
@@ -191,18 +222,19 @@ impl Engine {
 }
 
 impl Program {
-    fn new(field: &str, source: &str, form: Form) -> Self {
+    fn new(field: &str, source: &str, form: Form, strict: bool) -> Self {
         Self {
             field: field.to_owned(),
             source: source.to_owned(),
             inputs: Vec::new(),
             form,
+            strict,
         }
     }
 
     /// The same value for everybody.
     pub fn constant(field: &str, source: &str, value: Option<Value>) -> Self {
-        Self::new(field, source, Form::Constant(value))
+        Self::new(field, source, Form::Constant(value), false)
     }
 
     /// The value, if it is the same for everybody.
@@ -215,7 +247,10 @@ impl Program {
 }
 
 fn failure(program: &Program, error: &Error) -> Failure {
-    if error.kind() == ErrorKind::UndefinedError {
+    // Arithmetic with something missing; the message names types only, so no value can imitate it.
+    let arithmetic =
+        |detail: &str| detail.starts_with("tried to use") && detail.contains("undefined");
+    if error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(arithmetic) {
         return Failure::Missing;
     }
     let what = error

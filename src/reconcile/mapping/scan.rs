@@ -195,6 +195,13 @@ fn word_length(rest: &str) -> usize {
         .unwrap_or(rest.len())
 }
 
+/// Whether something is joined with `~` or ordered with `<` or `>`: operations without an answer for a missing value.
+pub(super) fn is_strict(tokens: &[Token<'_>]) -> bool {
+    tokens
+        .iter()
+        .any(|token| ["~", "<", ">"].iter().any(|mark| token.is(mark)))
+}
+
 /// Sorts the names among tokens by the role they play.
 pub(super) fn mentions<'t>(tokens: &[Token<'t>]) -> Mentions<'t> {
     let mut found = Mentions::default();

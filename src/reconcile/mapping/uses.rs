@@ -60,14 +60,18 @@ impl<'f> Compiler<'f> {
 
     /// Compiles a template; `extra` names variables that it may use besides the usual ones.
     pub fn template(&mut self, field: &str, text: &Text, extra: &[&str]) -> Option<Program> {
-        let made = self.engine.template(field, &text.value);
-        self.finish(made, field, text, extra, &scan::template(&text.value))
+        let tokens = scan::template(&text.value);
+        let strict = scan::is_strict(&tokens);
+        let made = self.engine.template(field, &text.value, strict);
+        self.finish(made, field, text, extra, &tokens)
     }
 
     /// Compiles an expression.
     pub fn expression(&mut self, field: &str, text: &Text, extra: &[&str]) -> Option<Program> {
-        let made = self.engine.expression(field, &text.value);
-        self.finish(made, field, text, extra, &scan::expression(&text.value))
+        let tokens = scan::expression(&text.value);
+        let strict = scan::is_strict(&tokens);
+        let made = self.engine.expression(field, &text.value, strict);
+        self.finish(made, field, text, extra, &tokens)
     }
 
     fn finish(

@@ -119,6 +119,13 @@ fn filters_give_what_the_reference_says() {
         ),
         ("'a' if mail is string else 'b'", "a"),
         ("1 if missing else 2", "2"),
+        ("missing == 'x'", "false"),
+        ("missing != 'x'", "true"),
+        ("'a' if missing == 'x' else 'b'", "b"),
+        ("missing + 1", "-"),
+        ("'a' ~ missing", "-"),
+        ("missing < 3", "-"),
+        ("[missing, city]", "Müllheim"),
     ];
     let mut person = member(person, &["Staff", "CRM Users"]);
     let guid = [
