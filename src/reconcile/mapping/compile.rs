@@ -8,12 +8,13 @@ use minijinja::value::Value as Jinja;
 use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
-use super::attribute::{self, Attribute};
+use super::attribute::Attribute;
 use super::entitlement::Entitlement;
 use super::facts::Library;
 use super::program::Program;
 use super::reader::{Desk, Node};
 use super::scope::{self, ScopeRules};
+use super::settings;
 use super::trial::Trial;
 use super::uses::Compiler;
 use super::{Compare, Mapping, MatchRule, convert};
@@ -164,7 +165,7 @@ fn version(root: &Node<'_>, desk: &mut Desk<'_>) {
             help,
         ),
         Some(value) => {
-            let known = matches!(attribute::constant(value.get_ref()), Some(Value::Int(1)));
+            let known = matches!(settings::constant(value.get_ref()), Some(Value::Int(1)));
             if !known {
                 desk.advise(
                     value.span(),
@@ -219,7 +220,7 @@ fn lookups(root: &Node<'_>, desk: &mut Desk<'_>) -> BTreeMap<String, BTreeMap<St
 }
 
 fn lookup_value(value: &DeValue<'_>) -> Option<Jinja> {
-    attribute::constant(value).map(|found| match found {
+    settings::constant(value).map(|found| match found {
         Value::Bool(flag) => Jinja::from(flag),
         Value::Int(number) => Jinja::from(number),
         Value::Text(text) => Jinja::from(text),
@@ -285,7 +286,7 @@ fn matches(root: &Node<'_>, attributes: &[Attribute], compiler: &mut Compiler<'_
             );
         }
         let program = match (node.value("value"), node.value("expression")) {
-            (Some(_), None) => attribute::program(&node, "value", &node.field("value"), compiler),
+            (Some(_), None) => settings::program(&node, "value", &node.field("value"), compiler),
             (None, Some(_)) => scope::expression(&node, "expression", compiler),
             (Some(_), Some(_)) => {
                 let message = "only one of value and expression can give the value";
@@ -308,7 +309,7 @@ fn matches(root: &Node<'_>, attributes: &[Attribute], compiler: &mut Compiler<'_
             }
         };
         let adopt = node.flag("adopt", &mut compiler.desk).unwrap_or(false);
-        let compare = attribute::compare(&node, &mut compiler.desk);
+        let compare = settings::compare(&node, &mut compiler.desk);
         let (Some(account), Some(program)) = (account, program) else {
             continue;
         };

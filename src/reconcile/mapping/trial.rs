@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::program::plain;
 use super::reader::{Desk, Node};
 use super::suggest::nearest;
-use super::{Mapping, Projected, Projection, Scope, attribute, dn};
+use super::{Mapping, Projected, Projection, Scope, dn, settings};
 use crate::model::normalise_dn;
 use crate::model::{Anchor, Attributes, Group, Identity, Problem, SourceState, SourceValue, Value};
 
@@ -69,7 +69,7 @@ impl Trial {
         if let Some(table) = node.table("expect", desk) {
             for (key, span, value) in table.entries() {
                 known(key, span, &table.field(key), names, desk);
-                match attribute::constant(value.get_ref()) {
+                match settings::constant(value.get_ref()) {
                     Some(found) => expect.push((key.to_owned(), found, value.span())),
                     None => table.wrong(
                         key,

@@ -9,9 +9,11 @@ type Row = (&'static str, &'static str, &'static str, &'static str);
 fn check(rows: &[Row]) {
     for (body, caret, message, help) in rows {
         let text = file(body);
-        let problems = match Mapping::compile(&text) {
-            Ok(_) => panic!("this compiles:\n{body}"),
-            Err(problems) => problems,
+        let Err(problems) = Mapping::compile(&text) else {
+            panic!(
+                "this compiles:
+{body}"
+            );
         };
         let found = problems
             .iter()
@@ -27,265 +29,269 @@ fn check(rows: &[Row]) {
     }
 }
 
+const STRUCTURE: &[Row] = &[
+    (
+        "[attributs]\nx = 'x'\n[attributes]\ny = 'y'",
+        "attributs",
+        "unknown key \"attributs\"",
+        "did you mean \"attributes\"?",
+    ),
+    (
+        "[attributes.x]\nvalue = 'x'\nonmissing = 'omit'",
+        "onmissing",
+        "unknown key",
+        "did you mean \"on-missing\"?",
+    ),
+    (
+        "[attributes.x]\nvalue = 'x'\nzzz = 1",
+        "zzz",
+        "unknown key",
+        "known here: value, expression",
+    ),
+    ("[attributes]\nx = 1.5", "1.5", "found a float", ""),
+    ("[attributes]\nx = ''", "''", "must not be empty", ""),
+    (
+        "[attributes.x]\nvalue = 'x'\nunique = 'yes'",
+        "'yes'",
+        "expected true or false, found a string",
+        "",
+    ),
+    (
+        "[attributes.x]\nvalue = '{{ a }}'\napply = 'never'",
+        "'never'",
+        "unknown value \"never\"",
+        "always, on-create",
+    ),
+    (
+        "[attributes.x]\nunique = true",
+        "x",
+        "this attribute has no value",
+        "add value",
+    ),
+    (
+        "[attributes.x]\nvalue = 'x'\nexpression = 'x'",
+        "expression",
+        "only one of value and expression",
+        "",
+    ),
+    (
+        "[attributes.x]\nvalue = '{{ a }}'\nalternatives = ['b']",
+        "alternatives",
+        "only for unique",
+        "unique = true",
+    ),
+    (
+        "[attributes.x]\nvalue = '{{ a }}'\nimmutable = true\non-missing = 'clear'",
+        "on-missing",
+        "never cleared",
+        "hold or omit",
+    ),
+    (
+        "[attributes.x]\nvalue = '{{ a }}'\napply = 'on-create'\non-missing = 'clear'",
+        "on-missing",
+        "only on create",
+        "hold or omit",
+    ),
+    (
+        "[attributes.x]\nvalue = 'same'\nunique = true",
+        "unique",
+        "same for everybody",
+        "",
+    ),
+    (
+        "[attributes.x]\nreference = 'm'\nunique = true",
+        "unique",
+        "a reference cannot be unique",
+        "",
+    ),
+    (
+        "[attributes.x]\nreference = '{{ manager }}'",
+        "'{{ manager }}'",
+        "not the name of an attribute",
+        "manager",
+    ),
+    (
+        "[attributes.x]\nvalue = '{{ a }}'\non-missing = { default = 1.5 }",
+        "{ default = 1.5 }",
+        "not a value",
+        "on-missing =",
+    ),
+    (
+        "[attributes]\nuserName = '{{ a }}'\nusername = '{{ b }}'",
+        "username",
+        "are the same attribute",
+        "keep one",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[[match]]\naccount = 'y'\nvalue = 'z'",
+        "value",
+        "recognises nobody",
+        "{{ mail }}",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[lookup.t]\nSales = 'a'\nSALES = 'b'",
+        "SALES",
+        "here twice",
+        "",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[scope]\nou = ['People']",
+        "'People'",
+        "is not a DN",
+        "whole DN",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[[entitlement]]\nname = 'a'\ngroups = ['b']\nfrom-groups = 'c'",
+        "from-groups",
+        "exclude each other",
+        "",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[[entitlement]]\nfrom-groups = 'c*'\nname = '{{ group }}'\nowns = 'all'",
+        "owns",
+        "every entitlement",
+        "ours",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[[test]]\nname = 't'\ngiven = {}\nexpect = { xx = 'a' }",
+        "xx",
+        "no attribute \"xx\"",
+        "did you mean \"x\"?",
+    ),
+    (
+        "[attributes]\nx = 'x'\n[[test]]\nname = 't'\ngiven = { photo = { hex = 'f' } }",
+        "{ hex = 'f' }",
+        "found a table",
+        "",
+    ),
+];
+
 #[test]
 fn structure() {
-    check(&[
-        (
-            "[attributs]\nx = 'x'\n[attributes]\ny = 'y'",
-            "attributs",
-            "unknown key \"attributs\"",
-            "did you mean \"attributes\"?",
-        ),
-        (
-            "[attributes.x]\nvalue = 'x'\nonmissing = 'omit'",
-            "onmissing",
-            "unknown key",
-            "did you mean \"on-missing\"?",
-        ),
-        (
-            "[attributes.x]\nvalue = 'x'\nzzz = 1",
-            "zzz",
-            "unknown key",
-            "known here: value, expression",
-        ),
-        ("[attributes]\nx = 1.5", "1.5", "found a float", ""),
-        ("[attributes]\nx = ''", "''", "must not be empty", ""),
-        (
-            "[attributes.x]\nvalue = 'x'\nunique = 'yes'",
-            "'yes'",
-            "expected true or false, found a string",
-            "",
-        ),
-        (
-            "[attributes.x]\nvalue = '{{ a }}'\napply = 'never'",
-            "'never'",
-            "unknown value \"never\"",
-            "always, on-create",
-        ),
-        (
-            "[attributes.x]\nunique = true",
-            "x",
-            "this attribute has no value",
-            "add value",
-        ),
-        (
-            "[attributes.x]\nvalue = 'x'\nexpression = 'x'",
-            "expression",
-            "only one of value and expression",
-            "",
-        ),
-        (
-            "[attributes.x]\nvalue = '{{ a }}'\nalternatives = ['b']",
-            "alternatives",
-            "only for unique",
-            "unique = true",
-        ),
-        (
-            "[attributes.x]\nvalue = '{{ a }}'\nimmutable = true\non-missing = 'clear'",
-            "on-missing",
-            "never cleared",
-            "hold or omit",
-        ),
-        (
-            "[attributes.x]\nvalue = '{{ a }}'\napply = 'on-create'\non-missing = 'clear'",
-            "on-missing",
-            "only on create",
-            "hold or omit",
-        ),
-        (
-            "[attributes.x]\nvalue = 'same'\nunique = true",
-            "unique",
-            "same for everybody",
-            "",
-        ),
-        (
-            "[attributes.x]\nreference = 'm'\nunique = true",
-            "unique",
-            "a reference cannot be unique",
-            "",
-        ),
-        (
-            "[attributes.x]\nreference = '{{ manager }}'",
-            "'{{ manager }}'",
-            "not the name of an attribute",
-            "manager",
-        ),
-        (
-            "[attributes.x]\nvalue = '{{ a }}'\non-missing = { default = 1.5 }",
-            "{ default = 1.5 }",
-            "not a value",
-            "on-missing =",
-        ),
-        (
-            "[attributes]\nuserName = '{{ a }}'\nusername = '{{ b }}'",
-            "username",
-            "are the same attribute",
-            "keep one",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[[match]]\naccount = 'y'\nvalue = 'z'",
-            "value",
-            "recognises nobody",
-            "{{ mail }}",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[lookup.t]\nSales = 'a'\nSALES = 'b'",
-            "SALES",
-            "here twice",
-            "",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[scope]\nou = ['People']",
-            "'People'",
-            "is not a DN",
-            "whole DN",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[[entitlement]]\nname = 'a'\ngroups = ['b']\nfrom-groups = 'c'",
-            "from-groups",
-            "exclude each other",
-            "",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[[entitlement]]\nfrom-groups = 'c*'\nname = '{{ group }}'\nowns = 'all'",
-            "owns",
-            "every entitlement",
-            "ours",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[[test]]\nname = 't'\ngiven = {}\nexpect = { xx = 'a' }",
-            "xx",
-            "no attribute \"xx\"",
-            "did you mean \"x\"?",
-        ),
-        (
-            "[attributes]\nx = 'x'\n[[test]]\nname = 't'\ngiven = { photo = { hex = 'f' } }",
-            "{ hex = 'f' }",
-            "found a table",
-            "",
-        ),
-    ]);
+    check(STRUCTURE);
 }
+
+const PROGRAMS: &[Row] = &[
+    (
+        "[attributes]\nx = '{{ sn | lowr }}'",
+        "lowr",
+        "unknown filter \"lowr\"",
+        "did you mean \"lower\"?",
+    ),
+    (
+        "[attributes]\nx = '{{ all(\"a\") | map(\"lowr\") | join }}'",
+        "\"lowr\"",
+        "unknown filter",
+        "lower",
+    ),
+    (
+        "[attributes]\nx = '{% if sn is startswith(\"a\") %}x{% endif %}'",
+        "startswith",
+        "unknown test",
+        "startingwith",
+    ),
+    (
+        "[attributes]\nx = '{{ lower(sn) }}'",
+        "lower",
+        "unknown function \"lower\"",
+        "is a filter: write value | lower",
+    ),
+    (
+        "[attributes]\nx = '{{ firstof(sn) }}'",
+        "firstof",
+        "unknown function",
+        "first_of",
+    ),
+    (
+        "[attributes]\nx = '{{ ms-DS-Guid }}'",
+        "ms-DS-Guid",
+        "reads as a subtraction",
+        "attr('ms-DS-Guid')",
+    ),
+    (
+        "[attributes]\nx = '{{ given_name }}'",
+        "given_name",
+        "no directory attribute can be called",
+        "attr('given_name')",
+    ),
+    (
+        "[attributes]\nx = '{{ group }}'",
+        "group",
+        "\"group\" is not known here",
+        "from-groups",
+    ),
+    (
+        "[attributes]\nx = '{{ sn }}{{ n }}'",
+        "n",
+        "\"n\" is not known here",
+        "alternatives",
+    ),
+    (
+        "[attributes]\nx = '{{ attr(sn) }}'",
+        "attr",
+        "needs the attribute's name",
+        "attr('…')",
+    ),
+    (
+        "[attributes]\nx = '{{ attr(\"a b\") }}'",
+        "\"a b\"",
+        "no directory attribute",
+        "letters",
+    ),
+    (
+        "[attributes]\nx = '{{ sn | lookup(\"rolle\") }}'\n[lookup.role]\na = 'b'",
+        "\"rolle\"",
+        "no table [lookup.rolle]",
+        "did you mean \"role\"?",
+    ),
+    (
+        "[attributes]\nx = '{{ sn | regex_find(\"(a\") }}'",
+        "\"(a\"",
+        "the pattern is not valid",
+        "regex",
+    ),
+    (
+        "[attributes]\nx = '{{ sn | regex_find(cn) }}'",
+        "regex_find",
+        "needs a pattern",
+        "regex_find('…')",
+    ),
+    (
+        "[attributes]\nx = { expression = 'in_ou(\"People\")' }",
+        "\"People\"",
+        "is not a DN",
+        "whole DN",
+    ),
+    ("[attributes]\nx = '{{ sn'", "sn", "does not parse", ""),
+    (
+        "[attributes]\nx = { expression = 'a b' }",
+        "b",
+        "does not parse",
+        "quotes",
+    ),
+    (
+        "[scope]\ncondition = 'a ==='\n[attributes]\nx = 'x'",
+        "=",
+        "does not parse",
+        "",
+    ),
+    (
+        "[attributes]\nx = \"a\\u0062{{ sn | lowr }}\"",
+        "\"a\\u0062{{ sn | lowr }}\"",
+        "unknown filter",
+        "lower",
+    ),
+    (
+        "[attributes]\nx = '''\n{{ sn | lowr }}'''",
+        "lowr",
+        "unknown filter",
+        "lower",
+    ),
+];
 
 #[test]
 fn templates_and_expressions() {
-    check(&[
-        (
-            "[attributes]\nx = '{{ sn | lowr }}'",
-            "lowr",
-            "unknown filter \"lowr\"",
-            "did you mean \"lower\"?",
-        ),
-        (
-            "[attributes]\nx = '{{ all(\"a\") | map(\"lowr\") | join }}'",
-            "\"lowr\"",
-            "unknown filter",
-            "lower",
-        ),
-        (
-            "[attributes]\nx = '{% if sn is startswith(\"a\") %}x{% endif %}'",
-            "startswith",
-            "unknown test",
-            "startingwith",
-        ),
-        (
-            "[attributes]\nx = '{{ lower(sn) }}'",
-            "lower",
-            "unknown function \"lower\"",
-            "is a filter: write value | lower",
-        ),
-        (
-            "[attributes]\nx = '{{ firstof(sn) }}'",
-            "firstof",
-            "unknown function",
-            "first_of",
-        ),
-        (
-            "[attributes]\nx = '{{ ms-DS-Guid }}'",
-            "ms-DS-Guid",
-            "reads as a subtraction",
-            "attr('ms-DS-Guid')",
-        ),
-        (
-            "[attributes]\nx = '{{ given_name }}'",
-            "given_name",
-            "no directory attribute can be called",
-            "attr('given_name')",
-        ),
-        (
-            "[attributes]\nx = '{{ group }}'",
-            "group",
-            "\"group\" is not known here",
-            "from-groups",
-        ),
-        (
-            "[attributes]\nx = '{{ sn }}{{ n }}'",
-            "n",
-            "\"n\" is not known here",
-            "alternatives",
-        ),
-        (
-            "[attributes]\nx = '{{ attr(sn) }}'",
-            "attr",
-            "needs the attribute's name",
-            "attr('…')",
-        ),
-        (
-            "[attributes]\nx = '{{ attr(\"a b\") }}'",
-            "\"a b\"",
-            "no directory attribute",
-            "letters",
-        ),
-        (
-            "[attributes]\nx = '{{ sn | lookup(\"rolle\") }}'\n[lookup.role]\na = 'b'",
-            "\"rolle\"",
-            "no table [lookup.rolle]",
-            "did you mean \"role\"?",
-        ),
-        (
-            "[attributes]\nx = '{{ sn | regex_find(\"(a\") }}'",
-            "\"(a\"",
-            "the pattern is not valid",
-            "regex",
-        ),
-        (
-            "[attributes]\nx = '{{ sn | regex_find(cn) }}'",
-            "regex_find",
-            "needs a pattern",
-            "regex_find('…')",
-        ),
-        (
-            "[attributes]\nx = { expression = 'in_ou(\"People\")' }",
-            "\"People\"",
-            "is not a DN",
-            "whole DN",
-        ),
-        ("[attributes]\nx = '{{ sn'", "sn", "does not parse", ""),
-        (
-            "[attributes]\nx = { expression = 'a b' }",
-            "b",
-            "does not parse",
-            "quotes",
-        ),
-        (
-            "[scope]\ncondition = 'a ==='\n[attributes]\nx = 'x'",
-            "=",
-            "does not parse",
-            "",
-        ),
-        (
-            "[attributes]\nx = \"a\\u0062{{ sn | lowr }}\"",
-            "\"a\\u0062{{ sn | lowr }}\"",
-            "unknown filter",
-            "lower",
-        ),
-        (
-            "[attributes]\nx = '''\n{{ sn | lowr }}'''",
-            "lowr",
-            "unknown filter",
-            "lower",
-        ),
-    ]);
+    check(PROGRAMS);
 }
 
 #[test]
