@@ -21,7 +21,29 @@ pub const TOKEN: &str = "test-token";
 struct Shelf {
     rows: HashMap<String, Value>,
     order: Vec<String>,
-    by_key: HashMap<String, String>,
+    /// From the text of each attribute that can be searched for, as `name=value` in lower case, to the id.
+    index: HashMap<String, String>,
+}
+
+/// As an application would have it: what identifies a resource is found without looking at all of them.
+const INDEXED: [&str; 3] = ["userName", "displayName", "externalId"];
+
+fn index_key(kind: &str, attribute: &str, value: &str) -> Option<String> {
+    // People share display names; groups do not.
+    let indexed = INDEXED.contains(&attribute) && (kind == "Groups" || attribute != "displayName");
+    indexed.then(|| format!("{attribute}={}", value.to_lowercase()))
+}
+
+impl Shelf {
+    fn keep(&mut self, kind: &str, id: &str, row: &Value) {
+        for attribute in INDEXED {
+            if let Some(value) = row[attribute].as_str()
+                && let Some(key) = index_key(kind, attribute, value)
+            {
+                self.index.insert(key, id.to_owned());
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -124,7 +146,7 @@ fn answer(sink: &Mutex<Sink>, method: &str, target: &str, body: &[u8]) -> (u16, 
             .rows
             .get(id)
             .map_or_else(|| (404, error(404)), |row| (200, row.clone())),
-        ("GET", None) => (200, find(shelf, key, query)),
+        ("GET", None) => (200, find(shelf, kind, query)),
         ("POST", None) => create(shelf, key, kind, body),
         ("PUT" | "PATCH", Some(id)) => change(shelf, kind, id, method, body),
         ("DELETE", Some(id)) => (
@@ -154,14 +176,14 @@ fn discovery(kind: &str) -> (u16, Value) {
 }
 
 fn create(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> (u16, Value) {
-    let name = row[key].as_str().unwrap_or_default().to_lowercase();
-    if shelf.by_key.contains_key(&name) {
+    let name = row[key].as_str().unwrap_or_default();
+    if index_key(kind, key, name).is_some_and(|key| shelf.index.contains_key(&key)) {
         return (409, error(409));
     }
     let id = format!("{:08x}", shelf.order.len() + 1);
     row["id"] = json!(id);
     row["meta"] = json!({"resourceType": kind.trim_end_matches('s')});
-    shelf.by_key.insert(name, id.clone());
+    shelf.keep(kind, &id, &row);
     shelf.order.push(id.clone());
     shelf.rows.insert(id, row.clone());
     (201, row)
@@ -180,10 +202,12 @@ fn change(shelf: &mut Shelf, kind: &str, id: &str, method: &str, body: Value) ->
             patch(row, operation);
         }
     }
+    let row = row.clone();
+    shelf.keep(kind, id, &row);
     if kind == "Groups" {
         (204, Value::Null)
     } else {
-        (200, row.clone())
+        (200, row)
     }
 }
 
@@ -238,23 +262,23 @@ fn patch_members(row: &mut Value, op: &str, path: &str, value: &Value) {
     }
 }
 
-fn find(shelf: &Shelf, key: &str, query: &str) -> Value {
+fn find(shelf: &Shelf, kind: &str, query: &str) -> Value {
     let query: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).collect();
     if let Some((attribute, value)) = query.get("filter").and_then(|f| f.split_once(" eq ")) {
         let value = value.trim_matches('"');
-        let hits: Vec<Value> = if attribute == key {
-            let id = shelf.by_key.get(&value.to_lowercase());
-            id.and_then(|id| shelf.rows.get(id))
-                .into_iter()
-                .cloned()
-                .collect()
+        let hits: Vec<Value> = if let Some(key) = index_key(kind, attribute, value) {
+            let id = shelf.index.get(&key);
+            // A value that was changed since leaves its old key behind.
+            let row = id
+                .and_then(|id| shelf.rows.get(id))
+                .filter(|row| same(&row[attribute], value));
+            row.into_iter().cloned().collect()
         } else {
-            shelf
+            let rows = shelf
                 .rows
                 .values()
-                .filter(|row| row[attribute] == value)
-                .cloned()
-                .collect()
+                .filter(|row| same(&row[attribute], value));
+            rows.cloned().collect()
         };
         return list(&hits, hits.len(), 1);
     }
@@ -271,6 +295,11 @@ fn find(shelf: &Shelf, key: &str, query: &str) -> Value {
     let page = shelf.order.iter().skip(start - 1).take(count);
     let rows: Vec<Value> = page.filter_map(|id| shelf.rows.get(id)).cloned().collect();
     list(&rows, shelf.order.len(), start)
+}
+
+fn same(held: &Value, wanted: &str) -> bool {
+    held.as_str()
+        .is_some_and(|held| held.to_lowercase() == wanted.to_lowercase())
 }
 
 /// What a plain look at the sink needs: how many users and groups, memberships, and users not active.
