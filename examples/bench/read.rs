@@ -37,7 +37,11 @@ fn ldapsearch(ldap: &OpenLdap) -> Measured {
         &ldap.people_base,
         "(objectClass=inetOrgPerson)",
     ]);
-    run(command.args(PEOPLE.split_whitespace()), Output::Dropped)
+    run(
+        command.args(PEOPLE.split_whitespace()),
+        Output::Dropped,
+        None,
+    )
 }
 
 /// Prints the table for these numbers of people.

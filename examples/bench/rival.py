@@ -56,7 +56,9 @@ def wanted(url, ca, bind_dn, password, people_base, groups_base):
     users, by_dn, groups = {}, {}, {}
     for dn, entry in read(connection, people_base, "(objectClass=inetOrgPerson)",
                           ["uid", "entryUUID", "givenName", "sn", "displayName", "mail", "title", "employeeNumber",
-                           "departmentNumber"]):
+                           "departmentNumber", "pwdAccountLockedTime"]):
+        if "pwdAccountLockedTime" in entry:     # disabled: gets no account, and loses one like a leaver
+            continue
         user = user_of(entry)
         text = json.dumps(user, sort_keys=True).encode()
         users[user["externalId"]] = user, hashlib.blake2b(text, digest_size=16).digest()

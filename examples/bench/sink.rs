@@ -5,7 +5,7 @@
 //! Users' PATCH answers with the user, groups' with nothing, as large applications do.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, PoisonError},
@@ -80,7 +80,7 @@ fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
             method.to_owned(),
             target.split(' ').next().unwrap_or_default().to_owned(),
         );
-        let (mut length, mut trusted) = (0, false);
+        let (mut length, mut trusted, mut last) = (0, false, false);
         loop {
             line.clear();
             reader.read_line(&mut line)?;
@@ -91,6 +91,8 @@ fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
                 length = value.trim().parse().unwrap_or(0);
             } else if name.eq_ignore_ascii_case("authorization") {
                 trusted = value.trim().strip_prefix("Bearer ") == Some(TOKEN);
+            } else if name.eq_ignore_ascii_case("connection") {
+                last = value.trim().eq_ignore_ascii_case("close");
             }
         }
         body.resize(length, 0);
@@ -110,6 +112,9 @@ fn connection(stream: &TcpStream, sink: &Mutex<Sink>) -> std::io::Result<()> {
             text.len()
         );
         out.write_all(head.as_bytes())?;
+        if last {
+            return Ok(());
+        }
     }
 }
 
@@ -302,18 +307,26 @@ fn same(held: &Value, wanted: &str) -> bool {
         .is_some_and(|held| held.to_lowercase() == wanted.to_lowercase())
 }
 
-/// What a plain look at the sink needs: how many users and groups, memberships, and users not active.
+/// What a plain look at the sink needs: how many users and groups, users not active, and memberships of the active.
 pub fn tally(users: &[Value], groups: &[Value]) -> Map<String, Value> {
+    let inactive: HashSet<&Value> = users
+        .iter()
+        .filter(|user| user["active"] == false)
+        .map(|user| &user["id"])
+        .collect();
     let members = groups
         .iter()
-        .map(|g| g["members"].as_array().map_or(0, Vec::len))
-        .sum::<usize>();
-    let inactive = users.iter().filter(|u| u["active"] == false).count();
+        .flat_map(|group| group["members"].as_array().into_iter().flatten());
     let counts = [
         ("users", users.len()),
-        ("inactive", inactive),
+        ("inactive", inactive.len()),
         ("groups", groups.len()),
-        ("memberships", members),
+        (
+            "memberships",
+            members
+                .filter(|member| !inactive.contains(&member["value"]))
+                .count(),
+        ),
     ];
     counts
         .into_iter()

@@ -50,7 +50,7 @@ impl<'a> Rival<'a> {
         command
             .args([&self.sink.base_url, sink::TOKEN])
             .arg(self.dir.path().join("state.sqlite"));
-        run(&command, Output::Kept)
+        run(&command, Output::Kept, None)
     }
 }
 
