@@ -1,5 +1,7 @@
 //! `provost check`: the configuration, the mappings with their tests, and on request the servers behind them.
 
+mod online;
+
 use std::fmt::Write as _;
 
 use crate::config::{Config, Secrets};
@@ -21,6 +23,9 @@ pub(super) fn run(args: &Check, global: &Global, out: &mut Out) -> Result<Outcom
         out::complain(&loaded.warnings.render(out::errors_in_colour()));
     }
     out.report(&valid(&loaded.config, loaded.files.len()))?;
+    if args.online {
+        return online::run(&loaded.config, global, out);
+    }
     Ok(Outcome::NothingToDo)
 }
 

@@ -27,7 +27,8 @@ pub(super) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("messages are UTF-8")
 }
 
-fn code(output: &Output) -> i32 {
+/// The exit code.
+pub(super) fn code(output: &Output) -> i32 {
     output.status.code().expect("the process ended by itself")
 }
 

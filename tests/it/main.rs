@@ -8,6 +8,7 @@
 
 mod cli;
 mod config;
+mod demo;
 mod sandbox;
 mod scenarios;
 mod servers;
