@@ -167,6 +167,7 @@ type = "scim"
 source = "corp"
 mapping = "mappings/crm.toml"
 policy = "sync"
+protected-accounts = ["admin"]
 url = "https://crm.example.com/scim/v2"
 auth = { type = "bearer", token = "file:SECRET" }
 "#;

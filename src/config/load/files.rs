@@ -155,7 +155,12 @@ fn guarded_folder(folder: &Path) -> Result<(), String> {
 }
 
 fn read(file: File, path: &Path, largest: u64) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    // With enough room from the start, no half of a secret is left behind by growing.
+    let room = file
+        .metadata()
+        .map_or(0, |about| about.len().min(largest))
+        .saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
     file.take(largest + 1)
         .read_to_end(&mut bytes)
         .map_err(|why| format!("{}: cannot be read: {why}", path.display()))?;

@@ -8,6 +8,7 @@ use super::{Outside, SourceSpec, limits, servers};
 use crate::config::keys;
 use crate::config::raw::{Located, Section, not_an_option};
 use crate::config::syntax;
+use crate::model::{Dn, Problem};
 use crate::source::settings::{
     AnchorRule, Flavour, GroupMethod, GroupSettings, LdapSettings, LdifSettings, SourceKind,
     SourceSettings,
@@ -58,10 +59,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<SourceSpec> 
         }
     };
     let anchor = anchor(section, flavour);
-    let sentinels = section.texts("sentinels");
-    sentinels
-        .iter()
-        .for_each(|dn| check(section, dn, syntax::dn));
+    let sentinels = sentinels(section, kind.as_ref());
     let allow_empty = section.flag("allow-empty", false);
     if allow_empty {
         let help =
@@ -75,7 +73,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<SourceSpec> 
             kind: kind?,
             anchor: anchor?,
             allow_empty,
-            sentinels: values(sentinels),
+            sentinels,
         },
         shrink,
     })
@@ -182,7 +180,46 @@ fn bases(section: &Section<'_>, needed: bool) -> Vec<String> {
             "name at least one place where people are searched",
         );
     }
+    for (at, base) in bases.iter().enumerate() {
+        let others = bases.iter().enumerate().filter(|(other, _)| *other != at);
+        let within = others.map(|(_, other)| other.value.as_str());
+        // Two spellings of one base lie below each other; naming it once is enough.
+        if is_below_any(&base.value, within) == Some(true) {
+            let message = "lies below another base: people in both would be read twice";
+            let problem = Problem::new(Some(base.span.clone()), &base.field, message);
+            section.findings().error(problem.help("remove it"));
+            break;
+        }
+    }
     values(bases)
+}
+
+/// Whether a DN lies below one of some bases; `None` if that cannot be said.
+fn is_below_any<'b>(dn: &str, bases: impl IntoIterator<Item = &'b str>) -> Option<bool> {
+    let dn = Dn::parse(dn)?;
+    let bases: Option<Vec<Dn>> = bases.into_iter().map(Dn::parse).collect();
+    Some(bases?.iter().any(|base| dn.is_below(base)))
+}
+
+/// Entries that must come back in every read, so they must lie where people are searched.
+fn sentinels(section: &Section<'_>, kind: Option<&SourceKind>) -> Vec<String> {
+    let sentinels = section.texts("sentinels");
+    let bases = match kind {
+        Some(SourceKind::Ldap(settings)) => settings.bases.as_slice(),
+        Some(SourceKind::Ldif(settings)) => settings.bases.as_slice(),
+        None => &[],
+    };
+    for sentinel in &sentinels {
+        check(section, sentinel, syntax::dn);
+        let below = is_below_any(&sentinel.value, bases.iter().map(String::as_str));
+        if !bases.is_empty() && below == Some(false) {
+            let message = "lies below no base, so it would never come back";
+            let problem = Problem::new(Some(sentinel.span.clone()), &sentinel.field, message);
+            let help = "name an entry below `bases`, one that the filter finds";
+            section.findings().error(problem.help(help));
+        }
+    }
+    values(sentinels)
 }
 
 fn groups(section: &Section<'_>, flavour: Flavour) -> GroupSettings {

@@ -10,7 +10,7 @@ use super::common::{self, values};
 use super::{Outside, TargetSpec, auth, limits};
 use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
-use crate::config::suggest;
+use crate::config::{suggest, syntax};
 use crate::model::{How, Problem};
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{DriftPolicy, SyncPolicy, TargetRules};
@@ -61,7 +61,11 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
     let mapping = file.as_ref().and_then(|file| {
         let read = outside.mapping(file);
         read.unwrap_or_else(|why| {
-            section.findings().error(section.problem("mapping", why));
+            section.error(
+                "mapping",
+                why,
+                "relative paths begin at the folder of this file",
+            );
             None
         })
     });
@@ -69,6 +73,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
     let (can, connector) = match kind {
         Type::Scim => {
             let can = Can {
+                real: true,
                 deactivate: true,
                 block_login: false,
                 delete: true,
@@ -87,6 +92,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
             let named = path.is_some();
             let sandbox = sandbox(section, path.unwrap_or_default(), mapping.as_deref());
             let can = Can {
+                real: false,
                 deactivate: sandbox.deactivate,
                 block_login: sandbox.block_login,
                 delete: sandbox.delete,
@@ -133,10 +139,19 @@ fn rules(section: &Section<'_>, name: Option<String>) -> Option<TargetRules> {
             .choice("on-drift", &drifts)
             .unwrap_or(DriftPolicy::Repair),
         protected_accounts: values(section.texts("protected-accounts")),
-        protected_people: values(section.texts("protected-people")),
+        protected_people: people(section),
         limits: limits::target(section),
     };
     policy.map(|_written| rules)
+}
+
+/// Anchors and DNs; what has an equals sign is meant as a DN.
+fn people(section: &Section<'_>) -> BTreeSet<String> {
+    let people = section.texts("protected-people");
+    for person in people.iter().filter(|person| person.value.contains('=')) {
+        common::check(section, person, syntax::dn);
+    }
+    values(people)
 }
 
 fn signed(duration: Duration) -> SignedDuration {
@@ -175,6 +190,7 @@ fn delete_after(section: &Section<'_>) -> Option<SignedDuration> {
 /// What the kind of target can do.
 #[derive(Clone, Copy)]
 struct Can {
+    real: bool,
     deactivate: bool,
     block_login: bool,
     delete: bool,
@@ -213,6 +229,14 @@ fn possible(section: &Section<'_>, rules: &TargetRules, can: Can) {
                 );
             }
         }
+    }
+    if stops && rules.protected_accounts.is_empty() && can.real {
+        let message = "no account of this target is protected";
+        section.warning(
+            "protected-accounts",
+            message,
+            "name your emergency administrator and the account that Provost itself uses",
+        );
     }
     if rules.delete_after.is_none() {
         return;
