@@ -6,6 +6,7 @@
 
 mod auth;
 mod common;
+mod connector;
 mod limits;
 mod servers;
 mod source;

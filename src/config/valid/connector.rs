@@ -1,0 +1,211 @@
+//! How targets are spoken to: SCIM and the practice application.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::common::{self, values};
+use super::{Outside, auth};
+use crate::config::keys;
+use crate::config::raw::Section;
+use crate::config::suggest;
+use crate::model::Problem;
+use crate::reconcile::mapping::Mapping;
+use crate::target::sandbox::check_faults;
+use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings};
+
+/// The types of target.
+#[derive(Clone, Copy)]
+pub enum Type {
+    /// SCIM 2.0.
+    Scim,
+    /// The practice application.
+    Sandbox,
+}
+
+/// Their names.
+pub const TYPES: [(&str, Type); 2] = [("scim", Type::Scim), ("sandbox", Type::Sandbox)];
+
+/// What the kind of target can do.
+#[derive(Clone, Copy)]
+pub struct Can {
+    /// It is more than practice.
+    pub real: bool,
+    /// It has an active flag.
+    pub deactivate: bool,
+    /// It has a login switch.
+    pub block_login: bool,
+    /// It can delete.
+    pub delete: bool,
+}
+
+/// Reads the keys of a target's connector.
+pub fn read(
+    section: &Section<'_>,
+    kind: Type,
+    mapping: Option<&Mapping>,
+    outside: &dyn Outside,
+) -> (Can, Option<ConnectorSettings>) {
+    match kind {
+        Type::Scim => {
+            let can = Can {
+                real: true,
+                deactivate: true,
+                block_login: false,
+                delete: true,
+            };
+            (
+                can,
+                scim(section, mapping, outside).map(ConnectorSettings::Scim),
+            )
+        }
+        Type::Sandbox => {
+            let path = section.required(
+                "path",
+                "the file that holds the practice accounts, relative to this file",
+            );
+            let path = path.map(|path| outside.resolve(&path.value));
+            let named = path.is_some();
+            let sandbox = sandbox(section, path.unwrap_or_default(), mapping);
+            let can = Can {
+                real: false,
+                deactivate: sandbox.deactivate,
+                block_login: sandbox.block_login,
+                delete: sandbox.delete,
+            };
+            (can, named.then_some(ConnectorSettings::Sandbox(sandbox)))
+        }
+    }
+}
+
+fn scim(
+    section: &Section<'_>,
+    mapping: Option<&Mapping>,
+    outside: &dyn Outside,
+) -> Option<ScimSettings> {
+    let http = http(section, outside);
+    let patch = [("auto", None), ("true", Some(true)), ("false", Some(false))];
+    let rules = mapping.map_or(&[][..], Mapping::rules);
+    let create_groups = section.flag("create-groups", false);
+    Some(ScimSettings {
+        patch: section.choice("patch", &patch).unwrap_or(None),
+        page_size: section.number("page-size", 1..=10_000).unwrap_or(100),
+        members_per_request: section
+            .number("members-per-request", 1..=10_000)
+            .unwrap_or(100) as usize,
+        create_groups,
+        attributes: rules.iter().map(|rule| rule.name.clone()).collect(),
+        unique: rules
+            .iter()
+            .filter(|rule| rule.unique)
+            .map(|rule| rule.name.clone())
+            .collect(),
+        allow_delete: section.has("delete"),
+        quirks: quirks(section),
+        http: http?,
+    })
+}
+
+fn http(section: &Section<'_>, outside: &dyn Outside) -> Option<HttpSettings> {
+    let danger_plain = section.flag("danger-plain-text", false);
+    if danger_plain {
+        let message = "http:// is allowed without protection";
+        section.warning(
+            "danger-plain-text",
+            message,
+            "everybody on the way can read and change accounts and credentials",
+        );
+    }
+    let base = section
+        .required(
+            "url",
+            "the application's SCIM base, such as \"https://crm.example.com/scim/v2\"",
+        )
+        .and_then(|url| common::http_url(section, &url, danger_plain));
+    let proxy = section
+        .text("proxy")
+        .and_then(|url| common::http_url(section, &url, true));
+    let auth = auth::read(section, danger_plain, outside);
+    let ca_pem = common::certificates(section, outside);
+    Some(HttpSettings {
+        ca_pem,
+        proxy,
+        connect_timeout: common::timeout(section, "connect-timeout", Duration::from_secs(10)),
+        request_timeout: common::timeout(section, "request-timeout", Duration::from_secs(30)),
+        body_limit: section
+            .size("body-limit", 64 << 10..=256 << 20)
+            .unwrap_or(16 << 20),
+        requests_per_second: section.number("requests-per-second", 1..=10_000),
+        parallelism: section.number("parallelism", 1..=64).unwrap_or(4) as usize,
+        danger_plain,
+        base: base?,
+        auth: auth?,
+    })
+}
+
+/// Refusals that this application words in its own way: a piece of the text, and what it means.
+fn quirks(section: &Section<'_>) -> BTreeMap<String, String> {
+    let classes = [
+        "conflict",
+        "not-found",
+        "rejected",
+        "transient",
+        "unauthorised",
+    ];
+    let options = classes.map(|class| (class, class));
+    let Some(table) = section.any_table("quirks") else {
+        return BTreeMap::new();
+    };
+    let mut quirks = BTreeMap::new();
+    for piece in table.keys() {
+        if let Some(class) = table.choice(piece, &options) {
+            quirks.insert(piece.to_owned(), class.to_owned());
+        }
+    }
+    quirks
+}
+
+/// A practice target.
+fn sandbox(section: &Section<'_>, path: PathBuf, mapping: Option<&Mapping>) -> SandboxSettings {
+    let declared = section.table("capabilities", &keys::CAPABILITIES);
+    let flag = |key: &str, default: bool| {
+        declared
+            .as_ref()
+            .map_or(default, |table| table.flag(key, default))
+    };
+    let faults: Vec<String> = values(section.texts("faults"));
+    if let Err(why) = check_faults(&faults) {
+        section.findings().error(section.problem("faults", why));
+    }
+    SandboxSettings {
+        path,
+        deactivate: flag("deactivate", true),
+        block_login: flag("block-login", false),
+        delete: flag("delete", true),
+        list_inactive: flag("list-inactive", true),
+        entitlements: flag("entitlements", true),
+        unique: mapped(section, "unique", mapping),
+        required: mapped(section, "required", mapping),
+        faults,
+    }
+}
+
+/// Names of account attributes, which only make sense if the mapping has them.
+fn mapped(section: &Section<'_>, key: &str, mapping: Option<&Mapping>) -> Vec<String> {
+    let names = section.texts(key);
+    for name in &names {
+        let Some(mapping) = mapping else { break };
+        let known = mapping.rules().iter().map(|rule| rule.name.as_str());
+        if known.clone().any(|rule| rule == name.value) {
+            continue;
+        }
+        let help = match suggest::nearest(&name.value, known) {
+            Some(rule) => format!("did you mean \"{rule}\"?"),
+            None => "name attributes as the mapping does".to_owned(),
+        };
+        let message = "the mapping has no such attribute";
+        let problem = Problem::new(Some(name.span.clone()), &name.field, message).help(help);
+        section.findings().error(problem);
+    }
+    values(names)
+}
