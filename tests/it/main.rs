@@ -8,9 +8,12 @@
 
 mod cli;
 mod config;
+mod contract;
 mod demo;
+mod http;
 mod sandbox;
 mod scenarios;
+mod scim;
 mod servers;
 mod store;
 mod support;

@@ -273,7 +273,11 @@ impl Http {
         let mut response = request.send().await?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        let body = fault::read(response, self.limit).await?;
+        let mut body = fault::read(response, self.limit).await?;
+        if !status.is_success() {
+            // Errors are shown to people, and some services echo the request in them.
+            body::conceal(&mut body, secret(credential));
+        }
         let answer = Answer {
             status,
             location: text(&headers, "location"),
@@ -369,6 +373,16 @@ async fn retry_read(tries: &mut Tries, what: String) -> Next {
         }
         None => Next::Done(Err(ConnectorError::Transient(what))),
     }
+}
+
+/// The part of a credential that must never be shown.
+fn secret(credential: &Credential) -> &[u8] {
+    let value = credential.1.as_bytes();
+    let known = [b"Bearer ".as_slice(), b"Basic ".as_slice()];
+    known
+        .iter()
+        .find_map(|scheme| value.strip_prefix(*scheme))
+        .unwrap_or(value)
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

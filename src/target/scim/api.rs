@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::{Method, StatusCode};
 use serde_json::Value as Json;
 
+use super::json;
 use super::paging::{Next, Page, Paging};
 use super::wire;
 use crate::target::ConnectorError;
@@ -241,6 +242,15 @@ impl Api {
             let (page, resources) = split(json, kind)?;
             match paging.accept(&page)? {
                 Next::Repeated => return Ok(Some(list)),
+                Next::Doubtful => {
+                    let half = (style.count / 2).to_string();
+                    let answer = self
+                        .get(kind, None, &[("startIndex", "1"), ("count", &half)])
+                        .await?;
+                    let json = self.readable(&answer, &format!("list {kind}"))?.json()?;
+                    paging.confirms(&split(json, kind)?.0)?;
+                    return Ok(Some(list));
+                }
                 Next::Changed => return Ok(None),
                 next @ (Next::More | Next::End) => {
                     list.extend(resources.into_iter().map(take));
@@ -304,8 +314,8 @@ fn split(json: Json, kind: &str) -> Result<(Page, Vec<Json>), ConnectorError> {
     let Json::Object(mut object) = json else {
         return Err(not_a_list());
     };
-    let total = wire::lookup(&object, "totalResults").and_then(number);
-    let cursor = wire::lookup(&object, "nextCursor")
+    let total = json::lookup(&object, "totalResults").and_then(number);
+    let cursor = json::lookup(&object, "nextCursor")
         .and_then(Json::as_str)
         .map(ToOwned::to_owned);
     let key = object

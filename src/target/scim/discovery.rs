@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde_json::Value as Json;
 
 use super::api::Api;
+use super::json::{lookup, text};
 use super::schema::Schema;
-use super::wire::{lookup, text};
 use crate::target::ConnectorError;
 use crate::target::settings::ScimSettings;
 

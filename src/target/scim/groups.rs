@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::ScimConnector;
 use super::api::{GROUPS, ListStyle};
+use super::json;
 use super::patch::request;
 use super::path::literal;
 use super::wire;
@@ -34,7 +35,7 @@ impl Group {
     fn read(resource: &Json) -> Self {
         Self {
             id: wire::id(resource).unwrap_or_default(),
-            name: wire::text(resource, "displayName")
+            name: json::text(resource, "displayName")
                 .unwrap_or_default()
                 .to_owned(),
             members: members(resource),
@@ -43,9 +44,9 @@ impl Group {
 }
 
 fn members(resource: &Json) -> Option<BTreeSet<String>> {
-    let list = wire::lookup(resource.as_object()?, "members")?.as_array()?;
+    let list = json::lookup(resource.as_object()?, "members")?.as_array()?;
     let value = |member: &Json| {
-        let value = wire::lookup(member.as_object()?, "value")?;
+        let value = json::lookup(member.as_object()?, "value")?;
         match value {
             Json::String(text) => Some(text.clone()),
             Json::Number(number) => Some(number.to_string()),
@@ -279,7 +280,7 @@ impl ScimConnector {
         let resource = self.api.resource(GROUPS, id).await?.ok_or_else(|| {
             ConnectorError::NotFound(format!("{GROUPS}/{id} does not exist any more"))
         })?;
-        let listed = wire::lookup(
+        let listed = json::lookup(
             resource.as_object().unwrap_or(&serde_json::Map::new()),
             "members",
         )

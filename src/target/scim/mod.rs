@@ -7,6 +7,7 @@
 mod api;
 mod discovery;
 mod groups;
+mod json;
 mod paging;
 mod patch;
 mod path;
@@ -166,8 +167,8 @@ impl ScimConnector {
 }
 
 fn version_of(resource: &Json) -> Option<String> {
-    let meta = wire::lookup(resource.as_object()?, "meta")?;
-    wire::text(meta, "version").map(ToOwned::to_owned)
+    let meta = json::lookup(resource.as_object()?, "meta")?;
+    json::text(meta, "version").map(ToOwned::to_owned)
 }
 
 #[async_trait]
@@ -253,7 +254,7 @@ impl AccountWriter for ScimConnector {
         // Without id and name it is not the whole resource.
         if wire::id(&resource).is_none() {
             resource = self.created(&answer, draft).await?;
-        } else if wire::text(&resource, "userName").is_none() {
+        } else if json::text(&resource, "userName").is_none() {
             let id = wire::id(&resource).unwrap_or_default();
             resource = self.api.resource(USERS, &id).await?.ok_or_else(|| {
                 ConnectorError::Ambiguous(format!("{USERS}/{id} was created but does not exist"))

@@ -29,6 +29,9 @@ pub enum Next {
     End,
     /// The server ignored where to start and gave everything again: everything was read, and this page is no news.
     Repeated,
+    /// The same after a first page that was exactly full: the rest may be hidden. Ask for a smaller page and see
+    /// [`Paging::confirms`].
+    Doubtful,
     /// Accounts came or went meanwhile: read again from the start.
     Changed,
 }
@@ -79,6 +82,18 @@ impl Paging {
         !self.total_moved && self.total == u64::try_from(self.seen.len()).ok()
     }
 
+    /// Whether a smaller page, asked for in doubt, shows that the announced number is that of the whole list.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Protocol`] if it does not.
+    pub fn confirms(&self, smaller: &Page) -> Result<(), ConnectorError> {
+        let honest = smaller.total == self.total && smaller.ids.len() < self.first.len();
+        if honest {
+            return Ok(());
+        }
+        self.broken("repeats its first page (if it is complete, set another page-size)")
+    }
+
     /// Judges the next page.
     ///
     /// # Errors
@@ -92,12 +107,16 @@ impl Paging {
             return self.end();
         }
         if self.pages > 1 && page.ids == self.first && !self.first.is_empty() {
-            // A server without paging repeats the one page it has; with a full page it may as well hide the rest.
-            let whole = self.meets_total() && self.pages == 2 && self.first.len() != self.asked;
-            if whole && !self.by_cursor {
-                return Ok(Next::Repeated);
+            // A start beyond the end is taken for the start by some, and servers without paging repeat the one page they have.
+            if self.by_cursor || !self.meets_total() {
+                return self.broken("repeats its first page");
             }
-            return self.broken("repeats its first page");
+            let proven = self.pages > 2 || self.first.len() != self.asked;
+            return Ok(if proven {
+                Next::Repeated
+            } else {
+                Next::Doubtful
+            });
         }
         for id in &page.ids {
             if !self.seen.insert(id.clone()) {
@@ -195,7 +214,7 @@ mod tests {
         );
         assert_eq!(read(2, &[page(&[], 0)]), Some(Next::End));
         // Meeting the total is no end by itself.
-        assert_eq!(read(2, &[a.clone(), b]), Some(Next::More));
+        assert_eq!(read(2, &[a.clone(), b.clone()]), Some(Next::More));
         // Short.
         assert_eq!(read(2, &[a.clone(), none]), None);
         // totalResults is the size of the page.
@@ -204,7 +223,10 @@ mod tests {
         // startIndex is ignored: everything at once, or the same full page for ever.
         let all = page(&["1", "2", "3"], 3);
         assert_eq!(read(500, &[all.clone(), all.clone()]), Some(Next::Repeated));
-        assert_eq!(read(3, &[all.clone(), all]), None);
+        assert_eq!(read(3, &[all.clone(), all]), Some(Next::Doubtful));
+        // The start is repeated behind the end, after pages that moved.
+        let pages = [a.clone(), b, a.clone()];
+        assert_eq!(read(2, &pages), Some(Next::Repeated));
         assert_eq!(read(2, &[a.clone(), a.clone()]), None);
         // An entry twice.
         assert_eq!(read(2, &[a.clone(), page(&["2"], 3)]), None);
@@ -213,6 +235,21 @@ mod tests {
             read(2, &[a, page(&["3"], 4), page(&[], 4)]),
             Some(Next::Changed)
         );
+    }
+
+    #[test]
+    fn a_smaller_page_tells_a_total_from_a_page_size() {
+        let full = page(&["1", "2"], 2);
+        for (smaller, honest) in [
+            (page(&["1"], 2), true),
+            (page(&["1"], 1), false),
+            (full.clone(), false),
+        ] {
+            let mut paging = Paging::new("Users", false, 2);
+            assert_eq!(paging.accept(&full), Ok(Next::More));
+            assert_eq!(paging.accept(&full), Ok(Next::Doubtful));
+            assert_eq!(paging.confirms(&smaller).is_ok(), honest);
+        }
     }
 
     #[test]

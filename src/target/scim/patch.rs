@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::json;
 use super::schema::Schema;
 use super::wire::{self, Field};
 use crate::model::Value;
@@ -142,10 +143,10 @@ fn removal(field: &Field) -> String {
 fn whole<'a>(field: &Field, resource: &'a Json) -> Option<&'a Json> {
     let object = resource.as_object()?;
     let holder = match &field.path.schema {
-        Some(schema) => wire::lookup(object, schema)?.as_object()?,
+        Some(schema) => json::lookup(object, schema)?.as_object()?,
         None => object,
     };
-    wire::lookup(holder, &field.path.attribute)
+    json::lookup(holder, &field.path.attribute)
 }
 
 #[cfg(test)]

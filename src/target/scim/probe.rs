@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::ScimConnector;
 use super::api::USERS;
-use super::wire;
+use super::json;
 use crate::target::{ConnectorError, Finding};
 
 impl ScimConnector {
@@ -75,7 +75,7 @@ impl ScimConnector {
         let json = self.api.success(&answer, "list Users")?.json()?;
         let total = json
             .as_object()
-            .and_then(|o| wire::lookup(o, "totalResults"))
+            .and_then(|o| json::lookup(o, "totalResults"))
             .and_then(Json::as_u64);
         Ok(Finding {
             what: "accounts".to_owned(),

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::ScimConnector;
 use super::api::USERS;
+use super::json;
 use super::schema::Shape;
 use super::wire::Field;
 use crate::model::{AccountDraft, Value};
@@ -94,7 +95,7 @@ impl ScimConnector {
         let json = self.api.success(&answer, "list Users")?.json()?;
         let page = json
             .as_object()
-            .and_then(|o| super::wire::lookup(o, "Resources"))
+            .and_then(|o| json::lookup(o, "Resources"))
             .and_then(Json::as_array);
         let known = page.into_iter().flatten().find_map(|r| field.read(r));
         let known = match known {

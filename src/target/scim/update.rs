@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::ScimConnector;
 use super::api::{USERS, check_id};
+use super::json;
 use super::patch::{Delta, request};
 use super::wire;
 use crate::model::AccountId;
@@ -183,7 +184,7 @@ impl ScimConnector {
         check_id(&body, USERS, &id.0)?;
         // Without its name it is not the whole resource.
         Ok(Sent::Done(
-            wire::text(&body, "userName").is_some().then_some(body),
+            json::text(&body, "userName").is_some().then_some(body),
         ))
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
+use super::json::{in_array, in_object, insert, lookup, lookup_mut, remove};
 use super::path::{CORE_USER, Clause, Path};
 use super::schema::{Schema, Shape};
 use crate::model::Value;
@@ -237,73 +238,6 @@ pub fn id(resource: &Json) -> Option<String> {
         Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
     };
     (!id.is_empty()).then_some(id)
-}
-
-/// A member of an object by name in any case; an exact match wins.
-#[must_use]
-pub fn lookup<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
-    object.get(name).or_else(|| {
-        object
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    })
-}
-
-/// The text of a member, in any case.
-#[must_use]
-pub fn text<'a>(resource: &'a Json, name: &str) -> Option<&'a str> {
-    lookup(resource.as_object()?, name)?.as_str()
-}
-
-fn lookup_mut<'a>(object: &'a mut Map<String, Json>, name: &str) -> Option<&'a mut Json> {
-    let key = spelling(object, name);
-    object.get_mut(&key)
-}
-
-fn spelling(object: &Map<String, Json>, name: &str) -> String {
-    let same = object.keys().find(|key| key.eq_ignore_ascii_case(name));
-    match same {
-        Some(key) if !object.contains_key(name) => key.clone(),
-        Some(_) | None => name.to_owned(),
-    }
-}
-
-fn insert(object: &mut Map<String, Json>, name: &str, value: Json) {
-    let key = spelling(object, name);
-    object.insert(key, value);
-}
-
-fn remove(object: &mut Map<String, Json>, name: &str) {
-    let key = spelling(object, name);
-    object.remove(&key);
-}
-
-// Edits an object inside another one; whatever else was there becomes an empty object.
-fn in_object<T>(
-    object: &mut Map<String, Json>,
-    name: &str,
-    edit: impl FnOnce(&mut Map<String, Json>) -> T,
-) -> T {
-    let key = spelling(object, name);
-    let mut inner = match object.remove(&key) {
-        Some(Json::Object(inner)) => inner,
-        Some(_) | None => Map::new(),
-    };
-    let result = edit(&mut inner);
-    object.insert(key, Json::Object(inner));
-    result
-}
-
-// Edits a list inside an object; whatever else was there becomes an empty list.
-fn in_array(object: &mut Map<String, Json>, name: &str, edit: impl FnOnce(&mut Vec<Json>)) {
-    let key = spelling(object, name);
-    let mut inner = match object.remove(&key) {
-        Some(Json::Array(inner)) => inner,
-        Some(_) | None => Vec::new(),
-    };
-    edit(&mut inner);
-    object.insert(key, Json::Array(inner));
 }
 
 fn announce(resource: &mut Map<String, Json>, schema: &str) {

@@ -1,0 +1,96 @@
+//! JSON objects with names in any case, as SCIM has them (RFC 7643 §2.1). Pure.
+
+use serde_json::{Map, Value as Json};
+
+/// A member of an object by name in any case; an exact match wins.
+#[must_use]
+pub fn lookup<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+    object.get(name).or_else(|| {
+        object
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    })
+}
+
+/// The text of a member, in any case.
+#[must_use]
+pub fn text<'a>(resource: &'a Json, name: &str) -> Option<&'a str> {
+    lookup(resource.as_object()?, name)?.as_str()
+}
+
+/// As [`lookup`], to change it.
+pub fn lookup_mut<'a>(object: &'a mut Map<String, Json>, name: &str) -> Option<&'a mut Json> {
+    let key = spelling(object, name);
+    object.get_mut(&key)
+}
+
+fn spelling(object: &Map<String, Json>, name: &str) -> String {
+    let same = object.keys().find(|key| key.eq_ignore_ascii_case(name));
+    match same {
+        Some(key) if !object.contains_key(name) => key.clone(),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+/// Sets a member, in the spelling it already has.
+pub fn insert(object: &mut Map<String, Json>, name: &str, value: Json) {
+    let key = spelling(object, name);
+    object.insert(key, value);
+}
+
+/// Removes a member, however it is spelt.
+pub fn remove(object: &mut Map<String, Json>, name: &str) {
+    let key = spelling(object, name);
+    object.remove(&key);
+}
+
+/// Edits an object inside another one; whatever else was there becomes an empty object.
+pub fn in_object<T>(
+    object: &mut Map<String, Json>,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Json>) -> T,
+) -> T {
+    let key = spelling(object, name);
+    let mut inner = match object.remove(&key) {
+        Some(Json::Object(inner)) => inner,
+        Some(_) | None => Map::new(),
+    };
+    let result = edit(&mut inner);
+    object.insert(key, Json::Object(inner));
+    result
+}
+
+/// Edits a list inside an object; whatever else was there becomes an empty list.
+pub fn in_array(object: &mut Map<String, Json>, name: &str, edit: impl FnOnce(&mut Vec<Json>)) {
+    let key = spelling(object, name);
+    let mut inner = match object.remove(&key) {
+        Some(Json::Array(inner)) => inner,
+        Some(_) | None => Vec::new(),
+    };
+    edit(&mut inner);
+    object.insert(key, Json::Array(inner));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_and_kept_in_any_case() {
+        let mut json = json!({"Name": 1, "name": 2, "TITLE": 3});
+        let object = json.as_object_mut().unwrap();
+        assert_eq!(lookup(object, "name"), Some(&json!(2)));
+        assert_eq!(lookup(object, "title"), Some(&json!(3)));
+        assert_eq!(lookup(object, "other"), None);
+        insert(object, "title", json!(4));
+        remove(object, "NAME");
+        in_object(object, "ext", |inner| insert(inner, "x", json!(1)));
+        in_array(object, "title", |list| list.push(json!("a")));
+        assert_eq!(json["TITLE"], json!(["a"]));
+        assert_eq!(json["ext"], json!({"x": 1}));
+        assert_eq!(json.as_object().unwrap().len(), 3);
+    }
+}
