@@ -171,8 +171,15 @@ impl Cache {
         Ok(counts)
     }
 
-    /// Makes changes as one, and durable.
+    /// Makes changes as one, and durable together with all before them.
     pub(super) fn commit(&self, changes: Changes) -> Result<(), CacheError> {
+        self.apply(changes)?;
+        guarded(&self.dir, || self.db.flush())?;
+        self.sync().map_err(CacheError::Store)
+    }
+
+    /// Makes changes as one, to be made durable by a later commit.
+    pub(super) fn apply(&self, changes: Changes) -> Result<(), CacheError> {
         let mut batch = sled::Batch::default();
         for (key, value) in changes.items {
             match value {
@@ -180,11 +187,7 @@ impl Cache {
                 None => batch.remove(key),
             }
         }
-        guarded(&self.dir, || {
-            self.db.apply_batch(batch)?;
-            self.db.flush()
-        })?;
-        self.sync().map_err(CacheError::Store)
+        guarded(&self.dir, || self.db.apply_batch(batch))
     }
 
     /// What `sled` leaves to the operating system: its file, large values in files of their own, and their names.

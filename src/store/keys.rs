@@ -13,8 +13,6 @@ pub(super) enum Kind {
     Shadow = b'h',
     /// A bucket of settled marks.
     Settled = b's',
-    /// A settled mark that no longer holds because the shadow moved.
-    Void = b'v',
     /// An identity.
     Identity = b'i',
     /// A bucket of index rows.

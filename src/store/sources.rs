@@ -1,7 +1,7 @@
 //! What directories said last. A copy, and nothing but a copy: losing it costs one full read.
 //!
-//! A row in the index and an identity belong together. A read that changes more than fits one batch is written identities
-//! first, under a mark: if the mark is found later, the commit was interrupted, and every fingerprint is treated as unknown.
+//! A row in the index and an identity belong together. A read that changes more than fits one batch is written under a mark:
+//! if the mark is found later, the commit was interrupted, and every fingerprint is treated as unknown.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,11 +14,8 @@ use super::targets::content;
 use super::types::{IndexRow, ReadCommit, SourceIndex, SourceMeta};
 use crate::model::{Anchor, Fingerprint, Identity};
 
-/// Identities written in one batch.
-const BATCH: usize = 4096;
-
-/// A key and a payload.
-type Encoded = (Vec<u8>, Vec<u8>);
+/// Records written in one batch. Much larger ones cost `sled` a lot of memory.
+const BATCH: usize = 1000;
 
 type Rows = BTreeMap<Anchor, IndexRow>;
 
@@ -43,20 +40,15 @@ impl State {
                 index.extend(rows);
                 Ok(())
             })?;
-        if index.len() as u64 != expected {
+        if self.is_interrupted(source)? {
+            for row in index.values_mut() {
+                row.fingerprint = Fingerprint::default();
+            }
+        } else if index.len() as u64 != expected {
             return Err(CacheError::Damaged(format!(
                 "the index of source \"{source}\" has {} rows where {expected} were written",
                 index.len()
             )));
-        }
-        if self
-            .cache
-            .get(&keys::prefix(Kind::Reading, source))?
-            .is_some()
-        {
-            for row in index.values_mut() {
-                row.fingerprint = Fingerprint::default();
-            }
         }
         Ok(index)
     }
@@ -133,7 +125,8 @@ impl State {
         }
     }
 
-    /// Remembers what a read changed. A crash leaves either the old index or the new one. `rows` of people who are not in
+    /// Remembers what a read changed. After a crash in the middle, whoever was not
+    /// written is new or changed to the next read. `rows` of people who are not in
     /// the index are ignored. With nothing changed only the meta is written.
     ///
     /// # Errors
@@ -146,47 +139,67 @@ impl State {
             gone,
             meta,
         } = read;
-        let mut moves: BTreeMap<u32, Vec<(Anchor, Move)>> = BTreeMap::new();
-        let mut add = |anchor: &Anchor, step: Move| {
-            let bucket = moves.entry(keys::bucket(anchor)).or_default();
-            bucket.push((anchor.clone(), step));
+        let mut total = self.rows(source).map_err(|e| self.doubt(e))?;
+        let mut writing = Writing {
+            state: self,
+            inner: &mut inner,
+            mark: keys::prefix(Kind::Reading, source),
+            changes: Changes::default(),
         };
-        for (anchor, row) in &rows {
-            add(anchor, Move::Update(*row));
+        // An identity is written before its row and removed after it: a row always has its identity.
+        let mut steps: BTreeMap<u32, Vec<(Anchor, Step)>> = BTreeMap::new();
+        let mut add = |anchor: Anchor, step: Step| {
+            let bucket = steps.entry(keys::bucket(&anchor)).or_default();
+            bucket.push((anchor, step));
+        };
+        for (anchor, row) in rows {
+            add(anchor, Step::Update(row));
         }
-        for (identity, row) in &changed {
-            add(&identity.anchor, Move::Put(*row));
+        for (identity, row) in changed {
+            let payload = codec::encode(&identity).map_err(|e| self.unencodable(e))?;
+            let key = keys::by_anchor(Kind::Identity, source, &identity.anchor);
+            writing.change(key, Some(&payload))?;
+            add(identity.anchor, Step::Put(row));
         }
-        let mut changes = Changes::default();
         for anchor in &gone {
-            add(anchor, Move::Remove);
-            changes.remove(keys::by_anchor(Kind::Identity, source, anchor));
+            add(anchor.clone(), Step::Remove);
         }
-        let staged = self.put_identities(&mut inner, source, &changed)?;
-        for (key, payload) in staged {
-            changes.put(key, &payload);
-        }
-        let before = self.load_meta(source).map_err(|e| self.doubt(e))?;
-        let mut total = before.map_or(0, |(rows, _)| rows);
-        for (bucket, steps) in moves {
+        for (bucket, steps) in steps {
             let key = keys::by_bucket(Kind::Index, source, bucket);
             let mut rows = self.load_bucket(&key).map_err(|e| self.doubt(e))?;
-            total -= (rows.len() as u64).min(total);
+            total = total.saturating_sub(rows.len() as u64);
             for (anchor, step) in steps {
                 step.apply(&mut rows, anchor);
             }
             total += rows.len() as u64;
-            if rows.is_empty() {
-                changes.remove(key);
-            } else {
-                let rows: Vec<(Anchor, IndexRow)> = rows.into_iter().collect();
-                changes.put(key, &codec::encode(&rows).map_err(|e| self.unencodable(e))?);
-            }
+            let rows: Vec<(Anchor, IndexRow)> = rows.into_iter().collect();
+            let payload = codec::encode(&rows).map_err(|e| self.unencodable(e))?;
+            writing.change(key, (!rows.is_empty()).then_some(payload.as_slice()))?;
+        }
+        for anchor in &gone {
+            writing.change(keys::by_anchor(Kind::Identity, source, anchor), None)?;
         }
         let payload = codec::encode(&(total, meta)).map_err(|e| self.unencodable(e))?;
+        let Writing {
+            mut changes, mark, ..
+        } = writing;
         changes.put(keys::prefix(Kind::Source, source), &payload);
-        changes.remove(keys::prefix(Kind::Reading, source));
+        changes.remove(mark);
         self.follow(&mut inner, changes)
+    }
+
+    /// How many rows the index has.
+    fn rows(&self, source: &str) -> Result<u64, CacheError> {
+        if self.is_interrupted(source)? {
+            return Ok(self.load_index(source)?.len() as u64);
+        }
+        Ok(self.load_meta(source)?.map_or(0, |(rows, _)| rows))
+    }
+
+    /// Whether the last commit of a read began and did not end.
+    fn is_interrupted(&self, source: &str) -> Result<bool, CacheError> {
+        let mark = self.cache.get(&keys::prefix(Kind::Reading, source))?;
+        Ok(mark.is_some())
     }
 
     fn load_bucket(&self, key: &[u8]) -> Result<Rows, CacheError> {
@@ -196,46 +209,39 @@ impl State {
         let rows: Vec<(Anchor, IndexRow)> = codec::decode(&payload).map_err(content)?;
         Ok(rows.into_iter().collect())
     }
+}
 
-    /// Writes identities batch by batch; the last batch (often the only one) is returned, to go together with the index.
-    fn put_identities(
-        &self,
-        inner: &mut Inner,
-        source: &str,
-        changed: &[(Identity, IndexRow)],
-    ) -> Result<Vec<Encoded>, StoreError> {
-        let mut batches = changed.chunks(BATCH).peekable();
-        while let Some(batch) = batches.next() {
-            let encoded = batch
-                .iter()
-                .map(|(identity, _)| {
-                    let key = keys::by_anchor(Kind::Identity, source, &identity.anchor);
-                    Ok((key, codec::encode(identity)?))
-                })
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|e| self.unencodable(e))?;
-            if batches.peek().is_none() {
-                return Ok(encoded);
-            }
-            let mut changes = Changes::default();
-            changes.put(keys::prefix(Kind::Reading, source), &[]);
-            for (key, payload) in encoded {
-                changes.put(key, &payload);
-            }
-            self.follow(inner, changes)?;
+/// A commit that goes to the cache batch by batch; all but the last carry the mark of an unfinished commit.
+struct Writing<'a> {
+    state: &'a State,
+    inner: &'a mut Inner,
+    mark: Vec<u8>,
+    changes: Changes,
+}
+
+impl Writing<'_> {
+    fn change(&mut self, key: Vec<u8>, payload: Option<&[u8]>) -> Result<(), StoreError> {
+        match payload {
+            Some(payload) => self.changes.put(key, payload),
+            None => self.changes.remove(key),
         }
-        Ok(Vec::new())
+        if self.changes.len() < BATCH {
+            return Ok(());
+        }
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.put(self.mark.clone(), &[]);
+        self.state.follow_partly(self.inner, changes)
     }
 }
 
 /// What becomes of an index row.
-enum Move {
+enum Step {
     Put(IndexRow),
     Update(IndexRow),
     Remove,
 }
 
-impl Move {
+impl Step {
     fn apply(self, rows: &mut Rows, anchor: Anchor) {
         match self {
             Self::Put(row) => {

@@ -185,7 +185,22 @@ impl State {
             mark: inner.journal.mark(),
         };
         changes.stamp(&stamp).map_err(|e| self.unencodable(e))?;
-        self.cache.commit(changes).map_err(|e| {
+        let done = self.cache.commit(changes);
+        self.followed(inner, done)
+    }
+
+    /// Part of what [`Self::follow`] will complete and make durable.
+    pub(super) fn follow_partly(
+        &self,
+        inner: &mut Inner,
+        changes: Changes,
+    ) -> Result<(), StoreError> {
+        let done = self.cache.apply(changes);
+        self.followed(inner, done)
+    }
+
+    fn followed(&self, inner: &mut Inner, done: Result<(), CacheError>) -> Result<(), StoreError> {
+        done.map_err(|e| {
             let e = self.doubt(e);
             inner.stopped = Some(e.to_string());
             e
@@ -407,9 +422,9 @@ fn replay(
             let known = replay_entry(&mut changes, ledger, entry.seq, head, body);
             missed += u64::from(known.map_err(damaged)?);
             if changes.len() >= REPLAY_BATCH {
-                // Without a stamp of its own: after a crash the whole of it is replayed again, which changes nothing.
+                // Without a stamp: after a crash the whole of it is replayed again, which changes nothing.
                 cache
-                    .commit(std::mem::take(&mut changes))
+                    .apply(std::mem::take(&mut changes))
                     .map_err(|e| fatal(dir, e))?;
             }
             Ok(())
@@ -461,7 +476,6 @@ fn replay_entry(
     };
     let anchor_key = Anchor::new(anchor).map_err(|_not_an_anchor| CodecError::Content)?;
     let key = keys::by_anchor(Kind::Shadow, target, &anchor_key);
-    changes.put(keys::by_anchor(Kind::Void, target, &anchor_key), &[]);
     match (shadow, ledger.live(target, anchor)) {
         (Some((generation, bytes)), Some(live)) if live.generation == generation => {
             changes.put(key, &shadow_payload(generation, bytes));

@@ -16,6 +16,12 @@ use crate::model::{Anchor, Plan, Shadow};
 /// Nothing new is begun with less space than this: what is begun must be concluded.
 const RESERVE: u64 = 16 << 20;
 
+/// Buckets written in one batch.
+const BATCH: usize = 512;
+
+/// A settled mark, and which shadow it was made for: once the shadow has moved, it means nothing.
+type Mark = (Anchor, Settled, u64);
+
 impl State {
     /// The shadow of one identity.
     ///
@@ -83,25 +89,19 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if a record is.
     pub fn settled(&self, target: &str) -> Result<SettledIndex, StoreError> {
-        let _inner = self.inner()?;
-        self.load_settled(target).map_err(|e| self.doubt(e))
-    }
-
-    fn load_settled(&self, target: &str) -> Result<SettledIndex, CacheError> {
+        let inner = self.inner()?;
         let mut index = SettledIndex::new();
-        self.cache
-            .scan(&keys::prefix(Kind::Settled, target), &mut |_, payload| {
-                let rows: Vec<(Anchor, Settled)> = codec::decode(payload).map_err(content)?;
-                index.extend(rows);
-                Ok(())
-            })?;
-        self.cache
-            .scan(&keys::prefix(Kind::Void, target), &mut |anchor, _| {
-                if let Ok(anchor) = std::str::from_utf8(anchor) {
-                    index.remove(anchor);
+        let prefix = keys::prefix(Kind::Settled, target);
+        let scanned = self.cache.scan(&prefix, &mut |_, payload| {
+            let rows: Vec<Mark> = codec::decode(payload).map_err(content)?;
+            for (anchor, settled, generation) in rows {
+                if generation_of(&inner, target, &anchor) == generation {
+                    index.insert(anchor, settled);
                 }
-                Ok(())
-            })?;
+            }
+            Ok(())
+        });
+        scanned.map_err(|e| self.doubt(e))?;
         Ok(index)
     }
 
@@ -126,25 +126,23 @@ impl State {
         for (bucket, marks) in buckets {
             let key = keys::by_bucket(Kind::Settled, target, bucket);
             let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
-            let mut rows: BTreeMap<Anchor, Settled> = payload
-                .map_or(Ok(Vec::new()), |payload| {
-                    codec::decode::<Vec<(Anchor, Settled)>>(&payload)
-                })
-                .map_err(|e| self.doubt(content(e)))?
-                .into_iter()
-                .collect();
+            let rows = payload.map_or(Ok(Vec::new()), |payload| codec::decode(&payload));
+            let mut rows: Vec<Mark> = rows.map_err(|e| self.doubt(content(e)))?;
             for (anchor, settled) in marks {
-                match settled {
-                    Some(settled) => rows.insert(anchor.clone(), *settled),
-                    None => rows.remove(anchor),
-                };
-                changes.remove(keys::by_anchor(Kind::Void, target, anchor));
+                rows.retain(|row| &row.0 != anchor);
+                if let Some(settled) = settled {
+                    let generation = generation_of(&inner, target, anchor);
+                    rows.push((anchor.clone(), *settled, generation));
+                }
             }
             if rows.is_empty() {
                 changes.remove(key);
             } else {
-                let rows: Vec<(Anchor, Settled)> = rows.into_iter().collect();
                 changes.put(key, &codec::encode(&rows).map_err(|e| self.unencodable(e))?);
+            }
+            // Each bucket stands for itself; large batches cost memory.
+            if changes.len() >= BATCH {
+                self.follow_partly(&mut inner, std::mem::take(&mut changes))?;
             }
         }
         self.follow(&mut inner, changes)
@@ -224,7 +222,6 @@ impl State {
         let item = entry::write(head, &()).map_err(|e| self.unencodable(e))?;
         let mut changes = Changes::default();
         changes.remove(keys::by_anchor(Kind::Shadow, target, anchor));
-        changes.put(keys::by_anchor(Kind::Void, target, anchor), &[]);
         self.append(&mut inner, &[item])?;
         self.follow(&mut inner, changes)
     }
@@ -289,6 +286,12 @@ impl State {
     }
 }
 
+/// Which journal entry an identity's shadow comes from; 0 if there is none.
+fn generation_of(inner: &Inner, target: &str, anchor: &Anchor) -> u64 {
+    let live = inner.ledger.live(target, anchor.as_str());
+    live.map_or(0, |live| live.generation)
+}
+
 /// The journal entry of a conclusion, and what it changes in the cache.
 fn ended(
     changes: &mut Changes,
@@ -309,18 +312,15 @@ fn ended(
         moved,
     };
     let key = keys::by_anchor(Kind::Shadow, target, &anchor);
-    let void = keys::by_anchor(Kind::Void, target, &anchor);
     match shadow {
         ShadowMove::Put(mut shadow) => {
             // The key decides whose shadow it is.
             shadow.anchor = anchor.clone();
             changes.put(key, &shadow_payload(generation, &codec::encode(&shadow)?));
-            changes.put(void, &[]);
             entry::write(head(Moved::Put), &(&shadow, &result))
         }
         ShadowMove::Remove => {
             changes.remove(key);
-            changes.put(void, &[]);
             entry::write(head(Moved::Remove), &result)
         }
         ShadowMove::Keep => entry::write(head(Moved::Keep), &result),

@@ -80,7 +80,7 @@ pub struct SourceMeta {
     pub request: [u8; 16],
 }
 
-/// What one read changed. Written so that a crash leaves either the old index or the new one.
+/// What one read changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReadCommit {
     /// New and changed people.

@@ -141,6 +141,8 @@ fn a_read_without_changes_writes_only_that_it_was_made() {
 fn a_settled_mark_does_not_outlive_the_shadow_it_was_made_for() {
     let (_root, path) = dir();
     let state = State::open(&path).unwrap();
+    let before = (0..50).map(|n| put(None, n, "old")).collect();
+    state.conclude("crm", before).unwrap();
     let settled = Settled {
         digest: [3; 16],
         due: Some(-5),
