@@ -2,10 +2,9 @@
 
 use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
 use crate::model::Plan;
-use crate::reconcile::guard::{Breach, Verdict};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
 use crate::report::text::{self, ResultState};
-use crate::report::{BreachLine, Look, Review};
+use crate::report::{Look, Review};
 
 use super::Stop;
 use super::out::Out;
@@ -63,7 +62,7 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn new(report: &'a TargetReport) -> Self {
         let review = match (&report.plan, &report.verdict) {
-            (Some(_), Some(verdict)) => review(verdict),
+            (Some(_), Some(verdict)) => Review::of(verdict),
             (Some(plan), None) => Review::passed(plan),
             (None, _) => Review::default(),
         };
@@ -113,36 +112,6 @@ impl<'a> Shown<'a> {
             About::Plan => planned,
             About::Run | About::Results => planned.with_results(&self.results),
         }))
-    }
-}
-
-/// The guard's word as reports show it.
-fn review(verdict: &Verdict) -> Review {
-    Review {
-        approved: verdict.approved.changes().len(),
-        staged: verdict.staged.len(),
-        breaches: verdict.breaches.iter().map(breach).collect(),
-        release: verdict.release.clone(),
-    }
-}
-
-fn breach(breach: &Breach) -> BreachLine {
-    let (kind, count, allowed) = match breach {
-        Breach::FirstRun => ("first-run".to_owned(), 0, 0),
-        Breach::Limit {
-            kind,
-            count,
-            allowed,
-            ..
-        } => (kind.to_string(), *count, *allowed),
-        Breach::Day { count, allowed, .. } => ("day".to_owned(), *count, *allowed),
-        Breach::Vanished { count, allowed, .. } => ("vanished".to_owned(), *count, *allowed),
-    };
-    BreachLine {
-        kind,
-        count,
-        allowed,
-        text: breach.to_string(),
     }
 }
 
