@@ -36,7 +36,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// No space is left. Nothing was changed.
-    #[error("{path}: the file system is full ({what}); free some space, work then resumes by itself", path = path.display())]
+    #[error("{path}: the file system is full ({what}); free some space, and restart provost if it does not go on by itself", path = path.display())]
     Full {
         /// The file or directory.
         path: PathBuf,
