@@ -2,6 +2,7 @@
 //! nothing may leave the origin.
 
 pub mod stub;
+mod tls;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -125,6 +125,21 @@ async fn a_list_is_whole_or_an_error() {
 }
 
 #[tokio::test]
+async fn a_service_need_not_describe_itself() {
+    for (status, connects) in [
+        (404, true),
+        (403, false),
+        (500, true),
+        (501, true),
+        (503, false),
+    ] {
+        let here = Stub::start(move |_| reply(status, &json!({}))).await;
+        let target = ScimConnector::connect(scim(&here.base, "t")).await;
+        assert_eq!(target.is_ok(), connects, "{status}: {target:?}");
+    }
+}
+
+#[tokio::test]
 async fn cursors_do_not_loop() {
     let seen = AtomicUsize::new(0);
     let here = Stub::start(move |request| {

@@ -56,6 +56,8 @@ pub struct Call {
     pub body: Option<Vec<u8>>,
     /// The version that must still hold (RFC 9110 §13.1.1).
     pub if_match: Option<String>,
+    /// A 500 is an answer like any other: what is asked for may be left out.
+    pub optional: bool,
 }
 
 impl Call {
@@ -73,6 +75,7 @@ impl Call {
             url,
             body,
             if_match: None,
+            optional: false,
         }
     }
 
@@ -85,7 +88,7 @@ impl Call {
     }
 }
 
-/// A complete answer: 2xx, 4xx (but 401 and 429) or 501. Everything else has become an error.
+/// A complete answer: 2xx, 4xx (but 401 and 429), 501, or 500 where that was excused. Everything else has become an error.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -329,7 +332,8 @@ impl Http {
                 self.describe(call, &answer)
             )))));
         }
-        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+        let excused = call.optional && status == StatusCode::INTERNAL_SERVER_ERROR;
+        if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED && !excused {
             let what = self.describe(call, &answer);
             return Ok(match answer.intent {
                 Intent::Write => Next::Done(Err(ConnectorError::Ambiguous(what))),

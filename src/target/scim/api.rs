@@ -61,6 +61,16 @@ impl Api {
         self.http.send(&Call::get(url)).await
     }
 
+    /// Sends GET to an endpoint that a service may not have, or not have right.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn get_optional(&self, endpoint: &str) -> Result<Answer, ConnectorError> {
+        let mut call = Call::get(self.http.origin().at(endpoint, None, &[])?);
+        call.optional = true;
+        self.http.send(&call).await
+    }
+
     /// Sends a write and returns whatever the service answered.
     ///
     /// # Errors

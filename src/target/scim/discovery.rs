@@ -91,7 +91,7 @@ fn flag(config: &Json, part: &str, name: &str) -> Option<bool> {
 }
 
 async fn optional(api: &Api, endpoint: &str) -> Result<Option<Json>, ConnectorError> {
-    let answer = match api.get(endpoint, None, &[]).await {
+    let answer = match api.get_optional(endpoint).await {
         Ok(answer) => answer,
         // A page or a redirect here concerns this endpoint only; the first real request tells whether the base URL is right.
         Err(ConnectorError::Protocol(_)) => return Ok(None),
