@@ -46,12 +46,11 @@ fn one_target(
     out: &mut Out,
 ) -> Result<bool, Stop> {
     let candidates = candidates(session, spec, person)?;
-    let anchor = match candidates.as_slice() {
+    let (anchor, identity) = match candidates.as_slice() {
         [] => return Ok(false),
-        [(anchor, _)] => anchor.clone(),
+        [one] => (one.anchor.clone(), one.identity.clone()),
         several => return Err(ambiguous(person, several)),
     };
-    let identity = session.state.identity(&spec.source, &anchor)?;
     let shadow = session.state.shadow(&spec.name, &anchor)?;
     let mapped = identity.as_ref().map(|one| spec.mapping.explain(one));
     let plan = about.plan.as_ref().map(|plan| about_one(plan, &anchor));
@@ -67,25 +66,38 @@ fn one_target(
     Ok(true)
 }
 
-/// Everybody who fits, in the directory or among the accounts.
-fn candidates(
-    session: &Session,
-    spec: &TargetSpec,
-    person: &str,
-) -> Result<Vec<(Anchor, String)>, Stop> {
+/// Somebody who may be meant.
+struct Candidate {
+    anchor: Anchor,
+    label: String,
+    identity: Option<Identity>,
+}
+
+/// Everybody who fits, in the directory as it is now or among the accounts.
+fn candidates(session: &Session, spec: &TargetSpec, person: &str) -> Result<Vec<Candidate>, Stop> {
     let wanted = person.to_lowercase();
-    let mut found: Vec<(Anchor, String)> = Vec::new();
-    session.state.identities(&spec.source, &mut |identity| {
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut look = |identity: Identity| {
         if fits(&identity, &wanted) {
-            found.push((identity.anchor.clone(), identity.label().to_owned()));
+            found.push(Candidate {
+                anchor: identity.anchor.clone(),
+                label: identity.label().to_owned(),
+                identity: Some(identity),
+            });
         }
-    })?;
+    };
+    engine::block_on(session.people(&spec.source, &mut look))?;
     session.state.shadows(&spec.name, &mut |shadow: Shadow| {
         let fits = shadow.anchor.as_str() == wanted || shadow.label.to_lowercase() == wanted;
-        if fits && found.iter().all(|(anchor, _)| *anchor != shadow.anchor) {
-            found.push((shadow.anchor, shadow.label));
+        if fits && found.iter().all(|one| one.anchor != shadow.anchor) {
+            found.push(Candidate {
+                anchor: shadow.anchor,
+                label: shadow.label,
+                identity: None,
+            });
         }
     })?;
+    found.sort_by(|a, b| a.anchor.cmp(&b.anchor));
     Ok(found)
 }
 
@@ -99,14 +111,14 @@ fn fits(identity: &Identity, wanted: &str) -> bool {
         })
 }
 
-fn ambiguous(person: &str, several: &[(Anchor, String)]) -> Stop {
+fn ambiguous(person: &str, several: &[Candidate]) -> Stop {
     let mut text = format!(
         "\"{}\" fits {} people; name one by anchor:",
         safe::text(person),
         several.len()
     );
-    for (anchor, label) in several.iter().take(NAMED) {
-        let (anchor, label) = (safe::text(anchor.as_str()), safe::text(label));
+    for one in several.iter().take(NAMED) {
+        let (anchor, label) = (safe::text(one.anchor.as_str()), safe::text(&one.label));
         text.push_str(&format!("\n  {anchor}  {label}"));
     }
     if several.len() > NAMED {

@@ -5,6 +5,7 @@ mod clock;
 mod error;
 mod gather;
 mod members;
+mod people;
 mod perform;
 mod recover;
 mod result;
