@@ -215,8 +215,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
-            drop(header(&bytes));
-            drop(check_depth(&bytes, 32));
+            let _ = header(&bytes);
+            let _ = check_depth(&bytes, 32);
             let mut reader = Reader::new(&bytes);
             let mut left = bytes.len() + 1;
             while reader.any().is_ok() {

@@ -235,22 +235,24 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Down<'_, R, W> {
         let mut entries = 0;
         loop {
             let rest = self.buffer.get(entries..).unwrap_or_default();
-            let frame = framing::next(rest, limit).map_err(|error| error.to_string())?;
-            if let Frame::Message {
+            let frame = framing::next(rest, limit).map_err(|error| error.to_string());
+            if let Ok(Frame::Message {
                 id,
                 operation: framing::SEARCH_ENTRY,
                 length,
-            } = frame
+            }) = frame
+                && self.check_due(id, framing::SEARCH_ENTRY).is_ok()
             {
-                self.check_due(id, framing::SEARCH_ENTRY)?;
                 entries += length;
                 continue;
             }
+            // What came before something bad is still what the server said.
             if entries > 0 {
                 let chunk = self.buffer.split_to(entries).freeze();
                 self.hand_over(Item::Entries(chunk)).await?;
                 entries = 0;
             }
+            let frame = frame?;
             match frame {
                 Frame::More(wanted) => return Ok(wanted),
                 Frame::Ignored { length } => self.buffer.advance(length),

@@ -13,6 +13,7 @@ mod gate;
 mod groups;
 mod ldif;
 mod person;
+mod probe;
 mod read;
 mod referral;
 mod search;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use crate::model::{Anchor, EntryProblem, Identity, ReadReport, Shortfall, Sieve};
+pub use probe::{Line, probe};
 use settings::{SourceKind, SourceSettings};
 
 /// Which groups a read must resolve for each person.

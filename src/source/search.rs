@@ -75,6 +75,24 @@ pub(super) async fn run(
     search: &Search<'_>,
     on: &mut (dyn FnMut(Found<'_>) + Send),
 ) -> SearchEnd {
+    paged(connection, search, false, on).await
+}
+
+/// Runs the first page only: a look and not a read. Success says nothing about completeness.
+pub(super) async fn first_page(
+    connection: &mut Connection,
+    search: &Search<'_>,
+    on: &mut (dyn FnMut(Found<'_>) + Send),
+) -> Result<(), Shortfall> {
+    paged(connection, search, true, on).await.result
+}
+
+async fn paged(
+    connection: &mut Connection,
+    search: &Search<'_>,
+    one_page: bool,
+    on: &mut (dyn FnMut(Found<'_>) + Send),
+) -> SearchEnd {
     let mut references = Vec::new();
     let (tell, mut pages) = mpsc::channel(4);
     let pager = Pager {
@@ -84,6 +102,7 @@ pub(super) async fn run(
         filter: search.filter.to_owned(),
         attributes: search.attributes.clone(),
         page_size: search.page_size,
+        one_page,
         paging: connection.root.paging(),
     };
     let pager = tokio::spawn(pager.run(tell));
@@ -172,6 +191,7 @@ struct Pager {
     filter: String,
     attributes: Vec<String>,
     page_size: u32,
+    one_page: bool,
     paging: Option<bool>,
 }
 
@@ -221,7 +241,7 @@ impl Pager {
             .find(|control| control.1.ctype == PAGED);
         let next = control.and_then(|control| page_cookie(&control.1.val?).ok());
         match next {
-            Some(next) if next.is_empty() => PageEnd::Last(Ok(())),
+            Some(next) if next.is_empty() || self.one_page => PageEnd::Last(Ok(())),
             Some(next) => {
                 *cookie = next;
                 PageEnd::More

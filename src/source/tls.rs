@@ -79,9 +79,9 @@ fn explain(error: &std::io::Error) -> String {
     let text = error.to_string();
     let next = if text.contains("UnknownIssuer") {
         "; name its certificate authority in `ca-file`"
-    } else if text.contains("NotValidForName") {
+    } else if text.contains("not valid for name") || text.contains("NotValidForName") {
         "; use the name that the certificate was issued for"
-    } else if text.contains("Expired") {
+    } else if text.contains("expired") {
         "; the server needs a new certificate"
     } else {
         ""

@@ -11,6 +11,7 @@ mod config;
 mod contract;
 mod demo;
 mod http;
+mod ldap;
 mod sandbox;
 mod scenarios;
 mod scim;
