@@ -3,164 +3,18 @@
 //! The same code serves directory servers and files, so a fingerprint means the same everywhere.
 //! The fingerprint is computed from the message without building the [`Identity`]: an unchanged person costs one digest and one lookup.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::entry::{RawEntry, Schema, printable, typed};
+use super::entry::{RawEntry, printable};
 use super::groups::GroupTable;
-use super::settings::AnchorRule;
-use super::state::StateRule;
+use super::rule::PersonRule;
 use crate::model::{
-    Anchor, Attributes, EntryProblem, Fingerprint, Identity, ReadEvidence, Shortfall, Sieve,
-    SourceState, normalise_dn,
+    Anchor, EntryProblem, Fingerprint, Identity, ReadEvidence, Shortfall, Sieve, SourceState,
+    normalise_dn,
 };
-
-/// Changed whenever the same entry must get another fingerprint than before.
-const FINGERPRINT_VERSION: &[u8] = b"provost fingerprint 1";
-
-/// How people are read from one source.
-#[derive(Clone, Debug)]
-pub(super) struct PersonRule {
-    anchor: AnchorRule,
-    state: StateRule,
-    schema: Schema,
-    /// Wanted attributes, lower case and sorted, with whether they are binary.
-    wanted: Vec<(String, bool)>,
-    /// The digest of all of the above.
-    digest: [u8; 32],
-}
-
-impl PersonRule {
-    /// The rule for these attributes. A name for people to read is always among them.
-    pub(super) fn new(
-        anchor: &AnchorRule,
-        state: StateRule,
-        schema: Schema,
-        attributes: &BTreeSet<String>,
-    ) -> Self {
-        let mut names: BTreeSet<String> = attributes.iter().map(|n| n.to_lowercase()).collect();
-        names.extend(["cn".to_owned(), "displayname".to_owned()]);
-        let wanted: Vec<(String, bool)> = names
-            .into_iter()
-            .map(|name| {
-                let binary = schema.is_binary(&name);
-                (name, binary)
-            })
-            .collect();
-        let mut digest = Sha256::new().chain_update(FINGERPRINT_VERSION);
-        digest.update(format!(
-            "{anchor:?}{:?}{:?}{:?}",
-            state.flavour, state.start, state.end
-        ));
-        for (name, binary) in &wanted {
-            digest.update(name);
-            digest.update([0, u8::from(*binary)]);
-        }
-        Self {
-            anchor: anchor.clone(),
-            state,
-            schema,
-            wanted,
-            digest: digest.finalize().into(),
-        }
-    }
-
-    /// The attributes to ask the server for, without those of groups.
-    pub(super) fn attributes(&self) -> BTreeSet<String> {
-        let wanted = self.wanted.iter().map(|(name, _)| name.clone());
-        wanted
-            .chain([self.anchor_attribute().to_ascii_lowercase()])
-            .chain(self.state.attributes())
-            .collect()
-    }
-
-    /// The attribute that holds the anchor.
-    pub(super) fn anchor_attribute(&self) -> &str {
-        match &self.anchor {
-            AnchorRule::ObjectGuid => "objectGUID",
-            AnchorRule::EntryUuid => "entryUUID",
-            AnchorRule::NsUniqueId => "nsUniqueId",
-            AnchorRule::Attribute(name) => name,
-        }
-    }
-
-    /// A filter that finds the entry with this anchor.
-    pub(super) fn anchor_filter(&self, anchor: &Anchor) -> String {
-        let name = self.anchor_attribute();
-        let binary = self.schema.is_binary(&name.to_ascii_lowercase());
-        let guid = uuid::Uuid::try_parse(anchor.as_str())
-            .ok()
-            .filter(|_| binary);
-        let value: String = match guid {
-            Some(guid) => guid
-                .to_bytes_le()
-                .iter()
-                .map(|b| format!("\\{b:02x}"))
-                .collect(),
-            None => escape_filter(anchor.as_str()),
-        };
-        format!("({name}={value})")
-    }
-
-    /// The anchor of an entry.
-    ///
-    /// # Errors
-    /// Says why there is none.
-    pub(super) fn anchor_of(&self, entry: &RawEntry<'_>) -> Result<Anchor, String> {
-        let name = self.anchor_attribute();
-        let values = entry.get(name);
-        let [value] = values else {
-            return Err(match values.len() {
-                0 => format!(
-                    "{name} was not returned; let the bind account read it, or choose another `anchor`"
-                ),
-                n => format!("{name} has {n} values; an anchor has one"),
-            });
-        };
-        let anchor = if self.schema.is_binary(&name.to_ascii_lowercase()) {
-            Anchor::from_guid(value).map_err(|error| error.to_string())
-        } else {
-            let text =
-                std::str::from_utf8(value).map_err(|_| format!("{name} is not UTF-8 text"))?;
-            Anchor::new(text).map_err(|error| error.to_string())
-        };
-        anchor.map_err(|why| format!("{name}: {why}"))
-    }
-
-    /// The attributes of an entry, typed.
-    fn attributes_of(
-        &self,
-        entry: &RawEntry<'_>,
-        slots: &[Option<usize>],
-    ) -> Result<Attributes, String> {
-        let mut attributes = Attributes::new();
-        for ((name, binary), slot) in self.wanted.iter().zip(slots) {
-            let Some(values) = slot.and_then(|at| entry.values_at(at)) else {
-                continue;
-            };
-            let values: Result<Vec<_>, _> = values
-                .iter()
-                .map(|value| typed(name, *binary, value))
-                .collect();
-            attributes.set(name, values?);
-        }
-        Ok(attributes)
-    }
-}
-
-/// Escapes a value for a filter (RFC 4515 §3).
-pub(super) fn escape_filter(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '*' | '(' | ')' | '\\' | '\0' => escaped.push_str(&format!("\\{:02x}", u32::from(c))),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
 
 /// What a fetch still needs to know about sentinels.
 #[derive(Debug, Default)]
@@ -318,7 +172,7 @@ impl<'r> PersonReader<'r> {
             std::str::from_utf8(entry.dn).map_err(|_| "the DN is not UTF-8 text".to_owned())?;
         self.sentinels.saw(dn);
         self.find_slots(entry)?;
-        let state = self.rule.state.read(entry)?;
+        let state = self.rule.state_of(entry)?;
         if let Some(groups) = &mut self.groups {
             groups.of(entry, &mut self.numbers)?;
         }
@@ -347,17 +201,17 @@ impl<'r> PersonReader<'r> {
     /// Finds where each wanted attribute is. Servers send attributes in the same order again and again.
     fn find_slots(&mut self, entry: &RawEntry<'_>) -> Result<(), String> {
         self.slots.clear();
-        self.slots.resize(self.rule.wanted.len(), None);
+        self.slots.resize(self.rule.wanted(), None);
         for (at, (description, _)) in entry.iter().enumerate() {
             if self.hints.len() <= at {
                 self.hints
-                    .push((description.to_vec(), slot_of(self.rule, description)));
+                    .push((description.to_vec(), self.rule.slot_of(description)));
             }
             let Some(hint) = self.hints.get_mut(at) else {
                 continue;
             };
             if hint.0 != description {
-                *hint = (description.to_vec(), slot_of(self.rule, description));
+                *hint = (description.to_vec(), self.rule.slot_of(description));
             }
             let Some(slot) = hint.1.and_then(|slot| self.slots.get_mut(slot)) else {
                 continue;
@@ -372,7 +226,7 @@ impl<'r> PersonReader<'r> {
     fn fingerprint(&mut self, entry: &RawEntry<'_>, state: &SourceState) -> Fingerprint {
         let buffer = &mut self.buffer;
         buffer.clear();
-        buffer.extend_from_slice(&self.rule.digest);
+        buffer.extend_from_slice(self.rule.digest());
         put(buffer, entry.dn);
         let mut sorted: Vec<&[u8]> = Vec::new();
         for slot in &self.slots {
@@ -410,17 +264,6 @@ impl<'r> PersonReader<'r> {
     }
 }
 
-/// Which wanted attribute a description is. The option `;binary` changes the transfer, not the attribute.
-fn slot_of(rule: &PersonRule, description: &[u8]) -> Option<usize> {
-    let name = std::str::from_utf8(description).ok()?.to_ascii_lowercase();
-    let find = |name: &str| {
-        rule.wanted
-            .binary_search_by(|(wanted, _)| wanted.as_str().cmp(name))
-            .ok()
-    };
-    find(&name).or_else(|| find(name.strip_suffix(";binary")?))
-}
-
 fn put_count(buffer: &mut Vec<u8>, count: usize) {
     buffer.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
 }
@@ -447,7 +290,9 @@ fn key_of(anchor: &Anchor) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::settings::Flavour;
+    use crate::source::entry::Schema;
+    use crate::source::settings::{AnchorRule, Flavour};
+    use crate::source::state::StateRule;
 
     #[derive(Default)]
     struct Tray {
@@ -603,18 +448,5 @@ mod tests {
         );
         read(&mut tray, &rule, true, &[disabled]);
         assert_eq!(tray.accepted.len(), 1);
-    }
-
-    #[test]
-    fn filters_for_one_anchor() {
-        let guid = Anchor::new(ID).unwrap();
-        assert_eq!(rule(&[]).anchor_filter(&guid), format!("(entryUUID={ID})"));
-        let mut ad = rule(&[]);
-        ad.anchor = AnchorRule::ObjectGuid;
-        assert_eq!(
-            ad.anchor_filter(&guid),
-            "(objectGUID=\\33\\22\\11\\00\\55\\44\\77\\66\\88\\99\\aa\\bb\\cc\\dd\\ee\\ff)"
-        );
-        assert_eq!(escape_filter("a*(\\)"), "a\\2a\\28\\5c\\29");
     }
 }

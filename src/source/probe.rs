@@ -3,7 +3,7 @@
 use super::connect::{self, Connection};
 use super::entry::{OwnedEntry, Schema, printable};
 use super::groups::GroupRule;
-use super::person::PersonRule;
+use super::rule::PersonRule;
 use super::search::{self, Found, Scope, Search};
 use super::settings::{LdapSettings, Protection, SourceKind, SourceSettings};
 use super::state::StateRule;

@@ -150,6 +150,11 @@ fn bomb() -> Vec<u8> {
     bytes
 }
 
+/// Given the message id and whether it answers the bind.
+type Attack = Box<dyn Fn(u8, bool) -> Vec<u8> + Send>;
+/// What the report must say, and how the search ends.
+type End = (&'static str, fn(u8) -> Vec<u8>);
+
 #[test]
 fn bombs_end_the_read_and_not_the_process() {
     let nested = |id: u8, tag: u8| {
@@ -159,7 +164,6 @@ fn bombs_end_the_read_and_not_the_process() {
         }
         message(id, tag, &body)
     };
-    type Attack = Box<dyn Fn(u8, bool) -> Vec<u8> + Send>;
     let attacks: [Attack; 5] = [
         Box::new(|_, _| bomb()),
         Box::new(move |id, bind| nested(id, if bind { 0x61 } else { 0x65 })),
@@ -196,7 +200,6 @@ fn people(asked: &Asked<'_>, last: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_read_that_does_not_end_well_is_partial() {
-    type End = (&'static str, fn(u8) -> Vec<u8>);
     let ends: [End; 7] = [
         ("size limit", |id| message(id, 0x65, &result(4, ""))),
         ("refers to", |id| {
