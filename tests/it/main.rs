@@ -12,6 +12,7 @@ mod contract;
 mod demo;
 mod http;
 mod ldap;
+mod cycle;
 mod sandbox;
 mod scenarios;
 mod scim;
