@@ -15,18 +15,19 @@
 //! | gone, proven        | linked                  | as for reasons to suspend, with `leaver`                   |
 //! | missing, unproven   | linked, active          | held                                                       |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::attributes::update;
 use super::correlate::Correlation;
 use super::desired::{Desired, Want};
-use super::mapping::{Apply, Compare, Rule};
-use super::situation::{Person, Presence, Situation, fold};
-use super::{DriftPolicy, protect};
+use super::entitle::entitle;
+use super::protect;
+use super::situation::{Person, Presence, Situation};
 use crate::model::{
     Account, AccountId, Action, AttributeChange, Change, Held, HeldWhy, How, Life, Notice, Reason,
-    Shadow, SuspendReason, Suspensions, Value,
+    Shadow, SuspendReason, Suspensions,
 };
 
 /// The decision about one identity.
@@ -332,165 +333,6 @@ fn retire(
     change.account = Some(account.clone());
     change.suspended_before = before.clone();
     change.suspended_after = reasons.clone();
-    decision.changes.push(change);
-}
-
-fn update(
-    case: &Case<'_>,
-    account: &AccountId,
-    desired: &Desired,
-    reason: Reason,
-    decision: &mut Decision,
-) {
-    let empty = BTreeMap::new();
-    let current = super::unique::current(case.live, case.shadow()).unwrap_or(&empty);
-    let mut changes = Vec::new();
-    let mut drift = true;
-    for rule in case.situation.mapping.rules() {
-        let Some(change) = difference(rule, desired, current) else {
-            continue;
-        };
-        if let Some(remark) = standing(rule, &change, case) {
-            case.notice(decision, &remark);
-            continue;
-        }
-        // Drift is what differs although we had confirmed exactly what is wanted.
-        drift &= case.live.is_some()
-            && case.shadow().is_some_and(|s| {
-                s.account.is_some() && s.attributes.get(&rule.name) == change.after.as_ref()
-            });
-        changes.push(change);
-    }
-    if changes.is_empty() {
-        return;
-    }
-    if drift && case.situation.rules.drift == DriftPolicy::Report {
-        let names: Vec<&str> = changes.iter().map(|c| c.name.as_str()).collect();
-        return case.notice(
-            decision,
-            &format!("changed in the application: {}", names.join(", ")),
-        );
-    }
-    let mut change = case.change(Action::Update, if drift { Reason::Drift } else { reason });
-    change.account = Some(account.clone());
-    change.attributes = changes;
-    decision.changes.push(change);
-}
-
-/// How one attribute differs from what is wanted, if it does.
-fn difference(
-    rule: &Rule,
-    desired: &Desired,
-    current: &BTreeMap<String, Value>,
-) -> Option<AttributeChange> {
-    if rule.apply == Apply::OnCreate {
-        return None;
-    }
-    let before = current.get(&rule.name).cloned();
-    let after = match desired.attributes.get(&rule.name)? {
-        Want::Value(value, _) => Some(value.clone()),
-        Want::Clear => None,
-        Want::Leave => return None,
-    };
-    if same(rule.compare, before.as_ref(), after.as_ref()) {
-        return None;
-    }
-    Some(AttributeChange {
-        name: rule.name.clone(),
-        before,
-        after,
-        identifier: rule.unique,
-    })
-}
-
-fn same(compare: Compare, a: Option<&Value>, b: Option<&Value>) -> bool {
-    if a == b {
-        return true;
-    }
-    match (a, b, compare) {
-        (Some(a), Some(b), Compare::IgnoreCase) => match (a, b) {
-            (Value::Set(a), Value::Set(b)) => {
-                let folded =
-                    |set: &BTreeSet<String>| set.iter().map(|v| fold(v)).collect::<BTreeSet<_>>();
-                folded(a) == folded(b)
-            }
-            (a, b) => fold(&a.to_string()) == fold(&b.to_string()),
-        },
-        // One value and a set of just that value are the same thing, whichever way a target returns it.
-        (Some(Value::Set(set)), Some(Value::Text(text)), Compare::Exact)
-        | (Some(Value::Text(text)), Some(Value::Set(set)), Compare::Exact) => {
-            set.len() == 1 && set.contains(text)
-        }
-        (_, _, Compare::Exact | Compare::IgnoreCase) => false,
-    }
-}
-
-/// A difference that is left standing, as a remark.
-fn standing(rule: &Rule, change: &AttributeChange, case: &Case<'_>) -> Option<String> {
-    let wanted = change
-        .after
-        .as_ref()
-        .map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    if rule.immutable {
-        return Some(format!(
-            "{} is immutable and stays as it is; the directory now says {wanted}",
-            rule.name
-        ));
-    }
-    let unkept = case.shadow().and_then(|s| s.unkept.get(&rule.name))?;
-    (*unkept == change.after).then(|| {
-        format!(
-            "the application did not keep {} = {wanted}; not sent again",
-            rule.name
-        )
-    })
-}
-
-/// Grants and revokes entitlements. Ours is what we granted; others' grants stay unless the mapping owns the whole list.
-fn entitle(case: &Case<'_>, account: Option<&AccountId>, reason: Reason, decision: &mut Decision) {
-    if !case.situation.capabilities.entitlements {
-        return;
-    }
-    let wanted = match case.desired.map(|desired| &desired.entitlements) {
-        Some(Ok(wanted)) => wanted,
-        Some(Err(message)) => {
-            return case.notice(decision, &format!("entitlements left alone: {message}"));
-        }
-        None => return,
-    };
-    let ours = case
-        .shadow()
-        .map(|s| s.entitlements.clone())
-        .unwrap_or_default();
-    let held = case
-        .live
-        .and_then(|live| live.entitlements.as_ref())
-        .unwrap_or(&ours);
-    let mut revoke: BTreeSet<String> = ours.difference(wanted).cloned().collect();
-    let owned = held.iter().filter(|name| {
-        !wanted.contains(*name) && case.situation.mapping.entitlement_owns_all(name)
-    });
-    revoke.extend(owned.cloned());
-    if !case.situation.is_complete() && !revoke.is_empty() {
-        case.notice(
-            decision,
-            "no entitlement is revoked on a read that was not complete",
-        );
-        revoke.clear();
-    }
-    let grant: BTreeSet<String> = wanted.difference(held).cloned().collect();
-    if grant.is_empty() && revoke.is_empty() {
-        return;
-    }
-    let reason = if reason == Reason::Mover {
-        Reason::Entitlement
-    } else {
-        reason
-    };
-    let mut change = case.change(Action::Entitle, reason);
-    change.account = account.cloned();
-    change.grant = grant;
-    change.revoke = revoke;
     decision.changes.push(change);
 }
 

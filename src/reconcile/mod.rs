@@ -3,9 +3,11 @@
 //! [`reconcile()`] makes a plan from a [`Situation`]; [`guard::review`] judges it.
 //! Reading, storing and applying are elsewhere; nothing here knows the clock, a file or a network.
 
+mod attributes;
 mod correlate;
 mod desired;
 mod diff;
+mod entitle;
 pub mod guard;
 pub mod mapping;
 mod observe;

@@ -9,10 +9,10 @@
 mod cli;
 mod config;
 mod contract;
+mod cycle;
 mod demo;
 mod http;
 mod ldap;
-mod cycle;
 mod sandbox;
 mod scenarios;
 mod scim;
