@@ -20,4 +20,5 @@ pub use gather::View;
 pub use result::{ChangeResult, ChangeStatus, RunReport, SourceReport, TargetReport};
 pub use run::{Request, plan, sync};
 pub use session::Session;
+pub use settle::Released;
 pub use snapshot::Snapshot;

@@ -272,9 +272,10 @@ async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
         );
     };
     match bench.writer.delete(id).await {
+        // Nothing is left to manage. Should the person come back, they are somebody new to the application.
         Ok(()) => Performed {
             status: ChangeStatus::Done,
-            shadow: put(intent.after.clone(), intent, "done", bench),
+            shadow: ShadowMove::Remove,
             stop: None,
         },
         Err(error) => failed(intent, &error, bench),

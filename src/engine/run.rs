@@ -329,7 +329,7 @@ impl OneTarget<'_> {
             .release
             .as_ref()
             .map_or(Approval::None, |release| Approval::Staged {
-                digest: release.digest.clone(),
+                named: release.digest.0.clone(),
                 at: release.at,
             }))
     }

@@ -129,34 +129,51 @@ fn destructive(report: &TargetReport) -> BTreeMap<Kind, u32> {
     counts
 }
 
+/// What a release covers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Released {
+    /// So many changes that were set aside.
+    Waiting(usize),
+    /// Nothing waits yet: the next run uses the release if it sets aside exactly what was named.
+    Ahead,
+}
+
 impl Session {
     /// Approves what was set aside for a target, under its digest or a prefix of at least 12 characters.
+    /// What a dry run showed may be approved before any run has set it aside.
     ///
     /// # Errors
-    /// When nothing waits, or something else does.
-    pub fn release(&self, target: &str, typed: &str, by: &str) -> Result<usize, EngineError> {
+    /// When something else waits, or what was typed is no digest.
+    pub fn release(&self, target: &str, typed: &str, by: &str) -> Result<Released, EngineError> {
         self.target(target)?;
         let mut meta = self.state.target_meta(target)?;
-        let Some(digest) = meta.staged_digest.clone() else {
+        let typed = typed.to_ascii_lowercase();
+        if typed.len() < 12 || !typed.chars().all(|c| c.is_ascii_hexdigit()) {
             let text = format!(
-                "nothing waits for release in \"{target}\"; run `provost sync {target}` first"
-            );
-            return Err(EngineError::Digest(text));
-        };
-        if !digest.is_named_by(typed) {
-            let text = format!(
-                "what waits in \"{target}\" is {}, not {typed}; look at it with `provost plan {target}`",
-                digest.short()
+                "{typed} is not a digest: type at least the 12 characters that the plan shows"
             );
             return Err(EngineError::Digest(text));
         }
-        let changes = meta.staged.as_ref().map_or(0, |plan| plan.changes.len());
+        let (digest, released) = match &meta.staged_digest {
+            Some(digest) if digest.is_named_by(&typed) => {
+                let changes = meta.staged.as_ref().map_or(0, |plan| plan.changes.len());
+                (digest.clone(), Released::Waiting(changes))
+            }
+            Some(digest) => {
+                let text = format!(
+                    "what waits in \"{target}\" is {}, not {typed}; look at it with `provost plan {target}`",
+                    digest.short()
+                );
+                return Err(EngineError::Digest(text));
+            }
+            None => (crate::model::Digest(typed), Released::Ahead),
+        };
         meta.release = Some(Release {
             digest,
             by: by.to_owned(),
             at: self.clock.now(),
         });
         self.state.set_target_meta(target, meta)?;
-        Ok(changes)
+        Ok(released)
     }
 }

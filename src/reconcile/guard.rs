@@ -156,8 +156,8 @@ pub enum Approval {
     None,
     /// What was set aside under this digest, at this time.
     Staged {
-        /// The digest of the changes set aside.
-        digest: Digest,
+        /// The digest of the changes set aside, or its first 12 characters or more.
+        named: String,
         /// When it was released.
         at: Timestamp,
     },
@@ -224,10 +224,9 @@ pub fn review(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Verdi
     let digest = Digest::of(&plan.target, &staged);
     let is_approved = match &context.approval {
         Approval::None => false,
-        Approval::Staged {
-            digest: released,
-            at,
-        } => *released == digest && context.now.duration_since(*at) <= RELEASE_VALID,
+        Approval::Staged { named, at } => {
+            digest.is_named_by(named) && context.now.duration_since(*at) <= RELEASE_VALID
+        }
         Approval::Plan(whole) => *whole == plan.digest(),
     };
     if staged.is_empty() || is_approved {

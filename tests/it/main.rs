@@ -11,6 +11,7 @@ mod config;
 mod contract;
 mod cycle;
 mod demo;
+mod guard;
 mod http;
 mod ldap;
 mod sandbox;

@@ -95,7 +95,7 @@ pub(crate) async fn plan_of(folder: &Path) -> String {
         created: BTreeSet::new(),
         approval: match &given.released {
             Some(text) => Approval::Staged {
-                digest: provost::model::Digest(text.clone()),
+                named: text.clone(),
                 at: given.now,
             },
             None => Approval::None,

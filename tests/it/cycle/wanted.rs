@@ -58,7 +58,10 @@ fn is_closed(entry: &BTreeMap<String, Vec<String>>) -> bool {
         || entry
             .get("pwdaccountlockedtime")
             .is_some_and(|v| v.iter().any(|v| v == "000001010000Z"));
-    #[expect(clippy::disallowed_methods, reason = "the directory is judged at the time of the test")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the directory is judged at the time of the test"
+    )]
     let now = jiff::Timestamp::now().as_second();
     let expired = number("accountexpires").is_some_and(|ticks| {
         ticks != 0 && ticks != i64::MAX && ticks / 10_000_000 - 11_644_473_600 <= now
