@@ -52,7 +52,7 @@ impl Cycle {
             .args(["--config", "provost.toml", "--json"])
             .args(args)
             .env_clear()
-            .env("DIRECTORY_PASSWORD", &self.directory.password())
+            .env("DIRECTORY_PASSWORD", self.directory.password())
             .env("CRM_TOKEN", &self.server.token)
             .current_dir(self.folder.path())
             .output()

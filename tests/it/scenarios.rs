@@ -214,6 +214,7 @@ fn folders() -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_scenario_plans_as_expected() {
+    #[expect(clippy::disallowed_methods, reason = "the one switch of this test")]
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     let folders = folders();

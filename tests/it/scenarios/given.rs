@@ -285,7 +285,9 @@ fn values(given: &BTreeMap<String, toml::Value>) -> BTreeMap<String, Value> {
                         .filter_map(|item| item.as_str().map(str::to_owned))
                         .collect(),
                 ),
-                other => panic!("no such value: {other}"),
+                toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => {
+                    panic!("no such value: {value}")
+                }
             };
             (name.clone(), value)
         })
