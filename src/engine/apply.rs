@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
+use super::intent::intent;
 use super::members;
-use super::perform::{Bench, Performed, intent, perform};
+use super::perform::{Bench, Performed, perform};
 use super::result::{ChangeResult, ChangeStatus};
 use crate::model::{Action, Anchor, Change, Shadow};
 use crate::reconcile::guard::ApprovedPlan;

@@ -2,24 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
+use super::look::{correct, look};
 use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
-use crate::model::{Account, AccountId, Anchor, Basis, Fingerprint, Shadow, Value};
-use crate::reconcile::mapping::Projected;
-use crate::reconcile::{Live, Person, Presence, Reference, Register, Situation, names_of, observe};
+use crate::model::{Anchor, Basis, Fingerprint, Shadow};
+use crate::reconcile::{Person, Presence, Reference, Register, Situation, names_of};
 use crate::store::{SettledIndex, State};
-use crate::target::{AccountReader, ConnectorError};
-
-/// Up to this many newcomers are looked up one by one; more, and the whole target is listed.
-const LOOKUPS: usize = 50;
-/// More linked accounts than this missing from a list mean that the list is wrong, not that the accounts are gone.
-const MISSING: usize = 200;
+use crate::target::AccountReader;
 
 /// How the target is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +55,11 @@ pub(super) async fn gather<'a>(
     let first = meta.last_list_at.is_none();
     let listing = inputs.view == View::Reconcile || first;
     let (due, digests) = undecided(inputs, listing)?;
-    let untouched = inputs.snapshot.everybody().count() - due.len();
+    let untouched = inputs
+        .snapshot
+        .everybody()
+        .count()
+        .saturating_sub(due.len());
     let mut shadows = Shadows::default();
     if !due.is_empty() || listing {
         shadows = Shadows::read(inputs)?;
@@ -230,166 +228,6 @@ impl Shadows {
         }
         Ok(all)
     }
-}
-
-/// Reads the target as far as this run needs it.
-async fn look(
-    inputs: &Inputs<'_>,
-    reader: &dyn AccountReader,
-    people: &[Person],
-    register: &Register,
-    listing: bool,
-) -> Result<Live, ConnectorError> {
-    let newcomers: Vec<&Person> = people
-        .iter()
-        .filter(|person| {
-            person
-                .shadow
-                .as_ref()
-                .is_none_or(|shadow| shadow.account.is_none())
-        })
-        .filter(|person| match &person.presence {
-            Presence::Present(identity) => inputs.spec.mapping.scope(identity).inside,
-            Presence::Unreadable(_)
-            | Presence::MissingOnce
-            | Presence::Unproven
-            | Presence::Gone => false,
-        })
-        .collect();
-    if listing || newcomers.len() > LOOKUPS {
-        return list(reader, register).await;
-    }
-    let mut questions: BTreeSet<(String, Value)> = BTreeSet::new();
-    for person in newcomers {
-        questions.extend(questions_about(person, inputs));
-    }
-    let asking: Vec<_> = questions
-        .into_iter()
-        .map(|(name, value)| ask(reader, name, value))
-        .collect();
-    let answers: Vec<Vec<Account>> = stream::iter(asking)
-        .buffer_unordered(reader.capabilities().parallelism.max(1))
-        .try_collect()
-        .await?;
-    let found: BTreeMap<AccountId, Account> = answers
-        .into_iter()
-        .flatten()
-        .map(|account| (account.id.clone(), account))
-        .collect();
-    Ok(Live {
-        accounts: found.into_values().collect(),
-        complete: false,
-        gone: BTreeSet::new(),
-    })
-}
-
-async fn ask(
-    reader: &dyn AccountReader,
-    attribute: String,
-    value: Value,
-) -> Result<Vec<Account>, ConnectorError> {
-    match reader.find(&attribute, &value).await {
-        // Nothing can be asked by this attribute: the other rules and the create itself must tell.
-        Err(ConnectorError::Rejected(_)) => Ok(Vec::new()),
-        answer => answer,
-    }
-}
-
-async fn confirm_gone(
-    reader: &dyn AccountReader,
-    id: AccountId,
-) -> Result<(AccountId, Option<Account>), ConnectorError> {
-    let account = reader.get(&id).await?;
-    Ok((id, account))
-}
-
-/// What to ask the target about somebody new: each match rule, and every unique value they might get.
-fn questions_about(person: &Person, inputs: &Inputs<'_>) -> Vec<(String, Value)> {
-    let Presence::Present(identity) = &person.presence else {
-        return Vec::new();
-    };
-    let mapping = &inputs.spec.mapping;
-    let projection = mapping.project(identity);
-    let mut questions: Vec<(String, Value)> = mapping
-        .match_rules()
-        .iter()
-        .zip(projection.matches)
-        .filter_map(|(rule, value)| Some((rule.account.clone(), value?)))
-        .collect();
-    for rule in mapping.rules().iter().filter(|rule| rule.unique) {
-        if let Some(Projected::Value(value, alternatives)) = projection.attributes.get(&rule.name) {
-            for candidate in std::iter::once(value).chain(alternatives) {
-                questions.push((rule.name.clone(), candidate.clone()));
-            }
-        }
-    }
-    questions
-}
-
-/// Lists every account, and asks by id for those we know and the list does not have: a list alone proves no absence.
-async fn list(reader: &dyn AccountReader, register: &Register) -> Result<Live, ConnectorError> {
-    let mut accounts = reader.list().await?;
-    let listed: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
-    let missing: Vec<AccountId> = register
-        .owners
-        .keys()
-        .filter(|id| !listed.contains(id))
-        .cloned()
-        .collect();
-    if missing.len() > MISSING {
-        return Err(ConnectorError::Protocol(format!(
-            "the list of accounts lacks {} that we manage; is this the right application?",
-            missing.len()
-        )));
-    }
-    let asking: Vec<_> = missing
-        .into_iter()
-        .map(|id| confirm_gone(reader, id))
-        .collect();
-    let asked: Vec<(AccountId, Option<Account>)> = stream::iter(asking)
-        .buffer_unordered(reader.capabilities().parallelism.max(1))
-        .try_collect()
-        .await?;
-    let mut gone = BTreeSet::new();
-    for (id, account) in asked {
-        match account {
-            Some(account) => accounts.push(account),
-            None => {
-                gone.insert(id);
-            }
-        }
-    }
-    Ok(Live {
-        accounts,
-        complete: true,
-        gone,
-    })
-}
-
-/// Corrects shadows by what was read, and returns those that changed.
-fn correct(people: &mut [Person], live: &Live, now: Timestamp) -> Vec<Shadow> {
-    let accounts: HashMap<&AccountId, &Account> = live
-        .accounts
-        .iter()
-        .map(|account| (&account.id, account))
-        .collect();
-    let mut observed = Vec::new();
-    for person in people {
-        let Some(shadow) = &mut person.shadow else {
-            continue;
-        };
-        let Some(id) = &shadow.account else { continue };
-        let corrected = match accounts.get(id) {
-            Some(account) => observe(shadow, Some(account), now),
-            None if live.gone.contains(id) => observe(shadow, None, now),
-            None => None,
-        };
-        if let Some(corrected) = corrected {
-            *shadow = corrected.clone();
-            observed.push(corrected);
-        }
-    }
-    observed
 }
 
 /// Resolves the DNs that attributes refer to.

@@ -3,7 +3,10 @@
 mod apply;
 mod clock;
 mod error;
+mod flow;
 mod gather;
+mod intent;
+mod look;
 mod members;
 mod people;
 mod perform;

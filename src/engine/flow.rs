@@ -1,0 +1,291 @@
+//! The flow for one target, in one place: look, decide, judge, apply, settle.
+//!
+//! A dry run and a real one are the same steps; the dry one never holds a writer.
+
+use std::collections::BTreeSet;
+
+use super::apply::{Applying, apply};
+use super::gather::{Gathered, Inputs, View, gather};
+use super::recover::{self, Recovered, recover};
+use super::result::{ChangeStatus, TargetReport};
+use super::settle::{remember, settle};
+use super::{EngineError, Session, Snapshot};
+use crate::config::TargetSpec;
+use crate::model::{Action, Anchor};
+use crate::reconcile::guard::{self, Approval, GuardContext};
+use crate::reconcile::{Reconciled, reconcile};
+use crate::store::{Conclusion, ShadowMove, TargetMeta};
+use crate::target::{self, AccountReader, AccountWriter, ConnectorError};
+
+/// The run of one target.
+pub(super) struct OneTarget<'a> {
+    pub(super) session: &'a Session,
+    pub(super) spec: &'a TargetSpec,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) view: View,
+    pub(super) approve: Option<String>,
+    pub(super) run: u64,
+    pub(super) dry: bool,
+}
+
+impl OneTarget<'_> {
+    /// The whole flow for one target. Trouble ends in the report, never in silence.
+    pub(super) async fn run(&self) -> TargetReport {
+        let result = if self.dry {
+            self.plan().await
+        } else {
+            self.sync().await
+        };
+        let report = result.unwrap_or_else(|error| TargetReport::failed(&self.spec.name, &error));
+        if !self.dry
+            && let Err(error) = remember(self.session, &report)
+        {
+            return TargetReport::failed(&self.spec.name, &error);
+        }
+        report
+    }
+
+    /// A dry run: opens a reader, and there is no writer to be had here.
+    async fn plan(&self) -> Result<TargetReport, EngineError> {
+        let reader = target::open_reader(&self.spec.connector)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let recovered = self.recover(&*reader).await?;
+        let gathered = self.gather(&*reader, &recovered, self.view).await?;
+        let decided = reconcile(&gathered.situation);
+        let mut report = self.judge(&decided, &BTreeSet::new())?;
+        report.remarks = recovered
+            .into_iter()
+            .map(|found| found.remark)
+            .filter(|r| !r.is_empty())
+            .collect();
+        report.outcome = report.judge(true);
+        Ok(report)
+    }
+
+    /// A run that applies: the same reading and deciding, then what the guard approved.
+    async fn sync(&self) -> Result<TargetReport, EngineError> {
+        let writer = target::connect(&self.spec.connector)
+            .await
+            .map_err(|e| self.failed(e))?;
+        let reader: &dyn AccountReader = &*writer;
+        let recovered = self.recover(reader).await?;
+        recover::record(&self.spec.name, &self.session.state, &recovered)?;
+        let remarks = recovered
+            .into_iter()
+            .map(|found| found.remark)
+            .filter(|r| !r.is_empty())
+            .collect();
+        let mut report = self.pass(&*writer, self.view, &BTreeSet::new()).await?;
+        // A newcomer's manager may be a newcomer too: references are completed in a second pass; chains need no third.
+        let created = made(&report);
+        let waiting = report
+            .plan
+            .as_ref()
+            .is_some_and(|plan| !plan.pending.is_empty());
+        if waiting && !created.is_empty() && report.error.is_none() {
+            match self.pass(&*writer, View::Sync, &created).await {
+                Ok(second) => report = merge(report, second),
+                Err(error) => report.error = Some(error.to_string()),
+            }
+        }
+        report.remarks = remarks;
+        report.outcome = report.judge(false);
+        Ok(report)
+    }
+
+    /// Look, decide, judge, apply, settle: once.
+    async fn pass(
+        &self,
+        writer: &dyn AccountWriter,
+        view: View,
+        created: &BTreeSet<Anchor>,
+    ) -> Result<TargetReport, EngineError> {
+        let reader: &dyn AccountReader = writer;
+        let gathered = self.gather(reader, &[], view).await?;
+        self.observe(&gathered)?;
+        let decided = reconcile(&gathered.situation);
+        let mut report = self.judge(&decided, created)?;
+        self.apply(writer, &mut report).await?;
+        settle(self.session, &self.spec.name, &gathered, &decided, &report)?;
+        Ok(report)
+    }
+
+    async fn recover(&self, reader: &dyn AccountReader) -> Result<Vec<Recovered>, EngineError> {
+        let state = &self.session.state;
+        let now = self.session.clock.now();
+        recover(&self.spec.name, state, reader, &self.spec.mapping, now).await
+    }
+
+    async fn gather<'b>(
+        &'b self,
+        reader: &'b dyn AccountReader,
+        recovered: &'b [Recovered],
+        view: View,
+    ) -> Result<Gathered<'b>, EngineError> {
+        let inputs = Inputs {
+            spec: self.spec,
+            config: &self.session.config.digest,
+            state: &self.session.state,
+            snapshot: self.snapshot,
+            recovered,
+            view,
+            now: self.session.clock.now(),
+        };
+        gather(&inputs, reader).await
+    }
+
+    /// Records what the live accounts corrected.
+    fn observe(&self, gathered: &Gathered<'_>) -> Result<(), EngineError> {
+        if gathered.observed.is_empty() {
+            return Ok(());
+        }
+        let conclusions = gathered
+            .observed
+            .iter()
+            .map(|shadow| Conclusion {
+                op: None,
+                anchor: shadow.anchor.clone(),
+                shadow: ShadowMove::Put(shadow.clone()),
+                result: "observed".to_owned(),
+            })
+            .collect();
+        Ok(self.session.state.conclude(&self.spec.name, conclusions)?)
+    }
+
+    /// The guard's judgement, the same in a dry run and a real one.
+    fn judge(
+        &self,
+        decided: &Reconciled,
+        created: &BTreeSet<Anchor>,
+    ) -> Result<TargetReport, EngineError> {
+        let meta = self.session.state.target_meta(&self.spec.name)?;
+        let plan = &decided.plan;
+        let context = GuardContext {
+            now: self.session.clock.now(),
+            reviewed_before: meta.released_once || !created.is_empty(),
+            recent_destructive: recent(&meta, self.session.clock.now()),
+            created: created.clone(),
+            // What was approved is the first pass's plan; the second only completes what that one created.
+            approval: if created.is_empty() {
+                self.approval(plan, &meta)?
+            } else {
+                Approval::None
+            },
+        };
+        let verdict = guard::review(plan, &self.spec.rules, &context);
+        Ok(TargetReport {
+            target: self.spec.name.clone(),
+            plan: Some(plan.clone()),
+            verdict: Some(verdict),
+            results: Vec::new(),
+            error: None,
+            remarks: Vec::new(),
+            outcome: crate::model::Outcome::NothingToDo,
+        })
+    }
+
+    fn approval(
+        &self,
+        plan: &crate::model::Plan,
+        meta: &TargetMeta,
+    ) -> Result<Approval, EngineError> {
+        if let Some(typed) = &self.approve {
+            let digest = plan.digest();
+            if digest.is_named_by(typed) {
+                return Ok(Approval::Plan(digest));
+            }
+            return Err(EngineError::Digest(format!(
+                "the plan for \"{}\" is {} now, not {typed}; nothing was applied. Look at it with `provost plan {}`",
+                self.spec.name,
+                digest.short(),
+                self.spec.name
+            )));
+        }
+        Ok(meta
+            .release
+            .as_ref()
+            .map_or(Approval::None, |release| Approval::Staged {
+                named: release.digest.0.clone(),
+                at: release.at,
+            }))
+    }
+
+    async fn apply(
+        &self,
+        writer: &dyn AccountWriter,
+        report: &mut TargetReport,
+    ) -> Result<(), EngineError> {
+        let Some(verdict) = &report.verdict else {
+            return Ok(());
+        };
+        let by = Applying {
+            target: &self.spec.name,
+            run: self.run,
+            state: &self.session.state,
+            writer,
+            mapping: &self.spec.mapping,
+            now: self.session.clock.now(),
+            progress: &self.session.apply_progress,
+        };
+        let applied = apply(&verdict.approved, &by).await?;
+        report.results = applied.results;
+        report.error = applied.stopped.map(|error| error.to_string());
+        Ok(())
+    }
+
+    fn failed(&self, error: ConnectorError) -> EngineError {
+        EngineError::Target {
+            target: self.spec.name.clone(),
+            error,
+        }
+    }
+}
+
+/// Destructive changes confirmed in the last 24 hours.
+fn recent(meta: &TargetMeta, now: jiff::Timestamp) -> usize {
+    let day = jiff::SignedDuration::from_hours(24);
+    meta.history
+        .iter()
+        .filter(|effect| now.duration_since(effect.at) < day)
+        .map(|effect| effect.count as usize)
+        .sum()
+}
+
+/// Whose accounts were created or linked in a pass.
+fn made(report: &TargetReport) -> BTreeSet<Anchor> {
+    report
+        .results
+        .iter()
+        .filter(|result| matches!(result.change.action, Action::Create | Action::Link))
+        .filter(|result| {
+            matches!(
+                result.status,
+                ChangeStatus::Done | ChangeStatus::DoneWith(_)
+            )
+        })
+        .map(|result| result.change.anchor.clone())
+        .collect()
+}
+
+/// The first pass's plan is what was reviewed; the second pass adds its changes, results and what it found.
+fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
+    first.results.extend(second.results);
+    first.error = first.error.or(second.error);
+    if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {
+        plan.changes.extend(more.changes);
+        plan.held.extend(
+            more.held
+                .into_iter()
+                .filter(|held| !plan.held.contains(held))
+                .collect::<Vec<_>>(),
+        );
+        plan.pending = more.pending;
+    }
+    if let (Some(verdict), Some(more)) = (&mut first.verdict, second.verdict) {
+        verdict.staged.extend(more.staged);
+        verdict.breaches.extend(more.breaches);
+        verdict.release = verdict.release.take().or(more.release);
+    }
+    first
+}
