@@ -1,5 +1,6 @@
 //! A session: one configuration, one state directory, one clock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -7,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
 use crate::config::{Config, SourceSpec, TargetSpec};
+use crate::model::{Anchor, Life};
 use crate::reconcile::mapping::GroupUse;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
 use crate::store::{State, TargetMeta};
@@ -115,6 +117,12 @@ impl Session {
         let index = tokio::task::block_in_place(|| self.state.source_index(name))?;
         let request = self.request(name);
         let mut sieve = IndexSieve::new(index, self.read_progress);
+        if before
+            .as_ref()
+            .is_none_or(|meta| meta.last_full_at.is_none())
+        {
+            sieve.await_also(self.account_holders(name)?);
+        }
         let reader = source::connect(&spec.settings);
         match reader.fetch(&request, &mut sieve).await {
             Ok(report) => {
@@ -139,6 +147,23 @@ impl Session {
                 Some(_) | None => Err(error.into()),
             },
         }
+    }
+
+    /// Everybody who has an account in a target of this source.
+    fn account_holders(&self, source: &str) -> Result<BTreeMap<Anchor, String>, EngineError> {
+        let mut holders = BTreeMap::new();
+        for target in &self.config.targets {
+            if target.source != source {
+                continue;
+            }
+            self.state.shadows(&target.name, &mut |shadow| {
+                let gone = matches!(shadow.life, Life::Tombstone { .. });
+                if !gone {
+                    holders.insert(shadow.anchor, shadow.label);
+                }
+            })?;
+        }
+        Ok(holders)
     }
 
     /// What all targets of a source together need from it.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::EngineError;
 use crate::model::{
-    Anchor, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall, Sieve, dn_key,
+    Anchor, Attributes, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall,
+    Sieve, SourceState, dn_key,
 };
 use crate::reconcile::{Limit, Presence};
 use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State};
@@ -80,6 +81,31 @@ impl IndexSieve {
             problems: Vec::new(),
             seen: 0,
             progress,
+        }
+    }
+
+    /// Also awaits these people, as if a read before had returned them: without that, nobody would notice that they left
+    /// while what was remembered of the directory was lost. Of each, only anchor and name are known.
+    pub(super) fn await_also(&mut self, people: impl IntoIterator<Item = (Anchor, String)>) {
+        for (anchor, label) in people {
+            if self.rows.contains_key(&anchor) {
+                continue;
+            }
+            let row = IndexRow {
+                fingerprint: Fingerprint::default(),
+                dn_key: 0,
+                missed: 0,
+            };
+            let (seen, dirty) = (false, false);
+            self.rows.insert(anchor.clone(), Row { row, seen, dirty });
+            let identity = Identity {
+                anchor: anchor.clone(),
+                dn: label,
+                attributes: Attributes::new(),
+                groups: Vec::new(),
+                state: SourceState::default(),
+            };
+            self.changed.insert(anchor, identity);
         }
     }
 

@@ -166,3 +166,41 @@ fn what_is_over_a_limit_waits_for_exactly_its_digest() {
     );
     assert!(stdout(&run(&["plan"])).contains("Summary: nothing to do"));
 }
+
+#[test]
+fn whoever_leaves_while_the_index_is_lost_is_still_noticed() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    provost(dir.path(), &["demo"]);
+    let config = "provost-demo/provost.toml";
+    let run = |args: &[&str]| provost(dir.path(), &[&["-c", config], args].concat());
+    let ldif = dir.path().join("provost-demo/company.ldif");
+    let text = fs::read_to_string(&ldif).expect("readable");
+    let stayed = text
+        .split("\n\n")
+        .filter(|entry| !entry.contains("employeeNumber: 1042"));
+    fs::write(&ldif, stayed.collect::<Vec<_>>().join("\n\n")).expect("written");
+
+    let rebuilt = run(&["state", "rebuild"]);
+    assert_eq!(code(&rebuilt), 0, "{}", stderr(&rebuilt));
+    let first = run(&["sync"]);
+    assert_eq!(code(&first), 13, "{}", stdout(&first));
+    assert!(
+        stdout(&first).contains("missing from one complete read"),
+        "{}",
+        stdout(&first)
+    );
+    let second = run(&["sync"]);
+    assert_eq!(code(&second), 0, "{}", stdout(&second));
+    assert!(
+        stdout(&second).contains("Summary: 1 to suspend;"),
+        "{}",
+        stdout(&second)
+    );
+    let third = run(&["sync", "--live"]);
+    assert_eq!(code(&third), 0, "{}", stdout(&third));
+    assert!(
+        stdout(&third).contains("Summary: nothing to do"),
+        "{}",
+        stdout(&third)
+    );
+}
