@@ -1,10 +1,10 @@
 //! From what the engine reports to what `report` shows.
 
 use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
-use crate::model::Plan;
+use crate::model::{Change, Plan};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
 use crate::report::text::{self, ResultState};
-use crate::report::{Look, Review};
+use crate::report::{Look, Review, safe};
 
 use super::Stop;
 use super::out::Out;
@@ -22,6 +22,7 @@ pub(super) enum About {
 
 /// Writes a report of the engine.
 pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Result<(), Stop> {
+    log(report, about);
     let shown: Vec<Shown<'_>> = report.targets.iter().map(Shown::new).collect();
     let text = if out.json {
         let kind = match about {
@@ -41,6 +42,43 @@ pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Res
         text
     };
     Ok(out.report(&text)?)
+}
+
+/// One event for each change, with the same fields whether it was made or only planned.
+fn log(report: &RunReport, about: About) {
+    for target in &report.targets {
+        let (name, run) = (target.target.as_str(), report.run);
+        let changes = target.plan.iter().flat_map(|plan| &plan.changes);
+        if about == About::Plan {
+            for change in changes {
+                log_change(name, run, change, "planned", false);
+            }
+        }
+        for one in &target.results {
+            let (result, applied) = match &one.status {
+                ChangeStatus::Done | ChangeStatus::DoneWith(_) => ("done", true),
+                ChangeStatus::Failed(_) => ("failed", false),
+                ChangeStatus::Unconfirmed(_) => ("unconfirmed", false),
+                ChangeStatus::Skipped(_) => ("skipped", false),
+            };
+            log_change(name, run, &one.change, result, applied);
+        }
+        tracing::info!(target: "provost::run", run, name, outcome = target.outcome.as_str());
+    }
+}
+
+/// Names nobody: the anchor says who, to those who may look it up.
+fn log_change(target: &str, run: u64, change: &Change, result: &str, applied: bool) {
+    tracing::info!(
+        target: "provost::change",
+        run,
+        name = target,
+        action = change.action.as_str(),
+        reason = change.reason.as_str(),
+        anchor = %safe::text(change.anchor.as_str()),
+        result,
+        applied,
+    );
 }
 
 /// Entries that could not be read; what is missing from a read stands in each plan's header.

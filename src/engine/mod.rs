@@ -22,6 +22,6 @@ pub use error::EngineError;
 pub use gather::View;
 pub use result::{ChangeResult, ChangeStatus, RunReport, SourceReport, TargetReport};
 pub use run::{Request, plan, sync};
-pub use session::Session;
+pub use session::{Session, needs};
 pub use settle::Released;
 pub use snapshot::Snapshot;

@@ -115,7 +115,7 @@ impl Session {
         let spec = self.source(name)?;
         let before = self.state.source_meta(name)?;
         let index = tokio::task::block_in_place(|| self.state.source_index(name))?;
-        let request = self.request(name);
+        let request = needs(&self.config, name);
         let mut sieve = IndexSieve::new(index, self.read_progress);
         if before
             .as_ref()
@@ -166,38 +166,6 @@ impl Session {
         Ok(holders)
     }
 
-    /// What all targets of a source together need from it.
-    fn request(&self, source: &str) -> FetchRequest {
-        let mut request = FetchRequest::default();
-        for target in self
-            .config
-            .targets
-            .iter()
-            .filter(|target| target.source == source)
-        {
-            request
-                .attributes
-                .extend(target.mapping.source_attributes().iter().cloned());
-            // Names for people to read, whatever the mapping uses.
-            request
-                .attributes
-                .extend(["displayname".to_owned(), "cn".to_owned()]);
-            request.groups = match (
-                std::mem::take(&mut request.groups),
-                target.mapping.group_need(),
-            ) {
-                (GroupNeed::All, _) | (_, GroupUse::All) => GroupNeed::All,
-                (need, GroupUse::None) => need,
-                (GroupNeed::None, GroupUse::Named(names)) => GroupNeed::Named(names.clone()),
-                (GroupNeed::Named(mut need), GroupUse::Named(names)) => {
-                    need.extend(names.iter().cloned());
-                    GroupNeed::Named(need)
-                }
-            };
-        }
-        request
-    }
-
     fn confirm(&self, source: &str) -> u8 {
         self.config
             .targets
@@ -240,6 +208,38 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What all targets of a source together need from it.
+#[must_use]
+pub fn needs(config: &Config, source: &str) -> FetchRequest {
+    let mut request = FetchRequest::default();
+    for target in config
+        .targets
+        .iter()
+        .filter(|target| target.source == source)
+    {
+        request
+            .attributes
+            .extend(target.mapping.source_attributes().iter().cloned());
+        // Names for people to read, whatever the mapping uses.
+        request
+            .attributes
+            .extend(["displayname".to_owned(), "cn".to_owned()]);
+        request.groups = match (
+            std::mem::take(&mut request.groups),
+            target.mapping.group_need(),
+        ) {
+            (GroupNeed::All, _) | (_, GroupUse::All) => GroupNeed::All,
+            (need, GroupUse::None) => need,
+            (GroupNeed::None, GroupUse::Named(names)) => GroupNeed::Named(names.clone()),
+            (GroupNeed::Named(mut need), GroupUse::Named(names)) => {
+                need.extend(names.iter().cloned());
+                GroupNeed::Named(need)
+            }
+        };
+    }
+    request
 }
 
 /// Names of targets never begin with "@".

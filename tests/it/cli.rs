@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 
 use provost::model::Outcome;
 
+/// The manual page of the command.
+const MANUAL: &str = include_str!("../../docs/man/provost.8.md");
+
 /// The binary with nothing of the environment around it.
 pub(super) fn provost(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_provost"))
@@ -66,8 +69,7 @@ fn help_names_every_command_and_usage_errors_are_two() {
 
 #[test]
 fn the_manual_lists_exactly_the_exit_codes_there_are() {
-    let manual = include_str!("../../docs/man/provost.8.md");
-    let mut listed: Vec<(String, String)> = manual
+    let mut listed: Vec<(String, String)> = MANUAL
         .lines()
         .filter_map(|line| line.strip_prefix("| "))
         .filter_map(|line| {

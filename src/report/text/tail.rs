@@ -111,6 +111,12 @@ pub(super) fn summary(plan: &Plan, out: &mut Page) {
     if !plan.orphans.is_empty() {
         rest.push(format!("{} orphans", plan.orphans.len()));
     }
+    if !plan.pending.is_empty() {
+        let waiting = plan.pending.len();
+        rest.push(format!(
+            "{waiting} completed once another person's account exists"
+        ));
+    }
     let line = format!("Summary: {}; {}.", parts.join(", "), rest.join(", "));
     out.text.push('\n');
     out.prose(0, HEADING, &line);
