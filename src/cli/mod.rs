@@ -1,7 +1,7 @@
 //! The commands: from arguments to a report and an exit code.
 //!
 //! One file per command, each short: it calls `engine`, shows what came back, and returns an [`Outcome`].
-//! Nothing is decided here, and nothing is printed except through [`out`].
+//! Nothing is decided here, and nothing is printed except through `out`.
 
 mod apply;
 mod args;

@@ -1,6 +1,6 @@
 //! What is kept between runs: what was confirmed in each target, and what each directory said last.
 //!
-//! The [`journal`] is the truth about targets: an intent is durable before a call is made, and its outcome after.
+//! The `journal` is the truth about targets: an intent is durable before a call is made, and its outcome after.
 //! The cache (`sled`, named only here) is the journal's index plus a copy of what directories said; it is checked against
 //! the journal at every read and made anew from it whenever there is doubt.
 //! Nothing here decides anything about people, and every call blocks.
