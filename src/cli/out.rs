@@ -66,6 +66,8 @@ fn width(stdout: &io::Stdout) -> usize {
         return PLAIN_WIDTH;
     }
     let columns = comfy_table::Table::new().width().map(usize::from);
+    // Some terminals say that they have no columns at all.
+    let columns = columns.filter(|columns| *columns > 0);
     columns.unwrap_or(PLAIN_WIDTH).clamp(40, 160)
 }
 
