@@ -212,8 +212,10 @@ impl Progress {
             if let Some(error) = performed.stop {
                 self.applied.stopped.get_or_insert(error);
             }
+            // An operation whose outcome nobody knows stays open, so that the next run reads the account before it decides.
+            let known = !matches!(performed.status, ChangeStatus::Unconfirmed(_));
             conclusions.push(Conclusion {
-                op: Some(step.op),
+                op: known.then_some(step.op),
                 anchor: step.change.anchor.clone(),
                 shadow: performed.shadow,
                 result,

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use super::apply::{Applying, Step, bench};
 use super::perform::{Performed, failed};
 use super::result::ChangeStatus;
-use crate::model::{AccountId, Anchor, Effect, MembershipChange, Shadow};
+use crate::model::{AccountId, Anchor, Effect, Life, MembershipChange, Shadow};
 use crate::store::ShadowMove;
 use crate::target::{AccountWriter, ConnectorError};
 
@@ -92,10 +92,12 @@ fn outcome(
     shadow.account.get_or_insert_with(|| id.clone());
     let mut errors = Vec::new();
     let mut stop = None;
+    let mut unknown = false;
     let mut check = |name: &String| match answers.get(name) {
         Some(Ok(())) => true,
         Some(Err(error)) => {
             errors.push(format!("{name}: {error}"));
+            unknown |= matches!(error, ConnectorError::Ambiguous(_));
             if matches!(
                 error,
                 ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. }
@@ -118,6 +120,13 @@ fn outcome(
     }
     let (status, result) = if errors.is_empty() {
         (ChangeStatus::Done, "done".to_owned())
+    } else if unknown {
+        // A grant that may have taken effect may be ours to revoke: the account is read before anything is decided.
+        shadow.life = Life::Unconfirmed {
+            doing: step.intent.summary.clone(),
+        };
+        let text = errors.join("; ");
+        (ChangeStatus::Unconfirmed(text.clone()), text)
     } else {
         let text = errors.join("; ");
         (ChangeStatus::Failed(text.clone()), text)

@@ -178,7 +178,7 @@ async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
     }
 }
 
-/// The target confirmed: the shadow is what the target says it holds.
+/// The target confirmed: what was sent is in the shadow as the target says it holds it.
 fn confirmed(
     change: &Change,
     intent: &Intent,
@@ -191,13 +191,22 @@ fn confirmed(
         shadow.account = Some(account.id.clone());
         shadow.active = account.active.or(shadow.active);
         shadow.life = Life::Live;
-        remember(
-            &mut shadow,
-            account,
-            bench.mapping.rules().iter().map(|rule| rule.name.as_str()),
-        );
+        if matches!(change.action, Action::Create | Action::Link) {
+            remember(
+                &mut shadow,
+                account,
+                bench.mapping.rules().iter().map(|rule| rule.name.as_str()),
+            );
+        }
+        // Of an account that was ours before, only what was changed is confirmed anew: what somebody else changed
+        // meanwhile must still be seen as drift when the accounts are next compared.
         if matches!(change.action, Action::Create | Action::Update) {
             for attribute in &change.attributes {
+                let name = attribute.name.clone();
+                match account.attributes.get(&name) {
+                    Some(value) => shadow.attributes.insert(name, value.clone()),
+                    None => shadow.attributes.remove(&name),
+                };
                 if account.attributes.get(&attribute.name) == attribute.after.as_ref() {
                     shadow.unkept.remove(&attribute.name);
                 } else {

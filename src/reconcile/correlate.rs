@@ -70,12 +70,14 @@ impl<'a> Matcher<'a> {
             return Correlation::New;
         };
         for ((rule, by_value), value) in self.rules.iter().zip(&self.index).zip(&desired.matches) {
-            let hits: Vec<&Account> = keys(rule, value.as_ref())
+            // By id: an account that holds several of the values is one account, and the order of the list means nothing.
+            let hits: BTreeMap<&AccountId, &Account> = keys(rule, value.as_ref())
                 .into_iter()
                 .filter_map(|key| by_value.get(&key))
                 .flatten()
-                .copied()
+                .map(|account| (&account.id, *account))
                 .collect();
+            let hits: Vec<&Account> = hits.into_values().collect();
             match hits.as_slice() {
                 [] => {}
                 [account] => return self.settle(person, rule, account, situation),

@@ -56,6 +56,12 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let mut decision = Decision::default();
     match (reasons(case), case.correlation) {
         (Err(why), _) => case.hold(&mut decision, why),
+        (Ok(_), Correlation::New | Correlation::Matched { .. } | Correlation::Undecided(_))
+            if let Some(doing) = case.doubt() =>
+        {
+            // An account may have been made and not be known to us: nothing is made or adopted until that is found out.
+            case.hold(&mut decision, HeldWhy::Unconfirmed(doing));
+        }
         (Ok(reasons), Correlation::Undecided(why)) => {
             // Nobody is given an account we are not sure of, and a person who must not have one needs no decision.
             if reasons.is_empty() || !reasons.contains(&SuspendReason::OutOfScope) {
@@ -116,8 +122,12 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
                     action: "suspending people who left the scope".to_owned(),
                 });
             }
-            let only_scope = reasons.iter().eq([&SuspendReason::OutOfScope]);
-            if only_scope && !case.situation.is_complete() && case.has_account() && !already {
+            if !case.situation.is_complete()
+                && case.has_account()
+                && !already
+                && reasons.remove(&SuspendReason::OutOfScope)
+                && reasons.is_empty()
+            {
                 return Err(HeldWhy::ScopeUnproven);
             }
             Ok(reasons)
@@ -126,8 +136,10 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
         (Presence::Unreadable(why), _) => Err(HeldWhy::Unreadable(why.clone())),
         (Presence::Gone, _) => Ok(with(&case.person.imposed, SuspendReason::Leaver)),
         (Presence::MissingOnce | Presence::Unproven, _) if already => {
-            // Already suspended by us: nothing to give back and nothing to take.
-            Ok(with(&case.person.imposed, SuspendReason::Leaver))
+            // Already suspended by us: nothing to give back and nothing to take, and nothing new is known about why.
+            let mut reasons = case.person.imposed.clone();
+            reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
+            Ok(reasons)
         }
         (Presence::MissingOnce, _) => Err(HeldWhy::MissingOnce),
         (Presence::Unproven, _) => Err(HeldWhy::MissingUnproven),
@@ -339,6 +351,14 @@ fn retire(
 impl Case<'_> {
     pub(super) fn shadow(&self) -> Option<&Shadow> {
         self.person.shadow.as_ref()
+    }
+
+    /// What was begun for this identity with an outcome that nobody knows.
+    fn doubt(&self) -> Option<String> {
+        match &self.shadow()?.life {
+            Life::Unconfirmed { doing } => Some(doing.clone()),
+            Life::Live | Life::Tombstone { .. } => None,
+        }
     }
 
     fn has_account(&self) -> bool {

@@ -34,7 +34,7 @@ pub(super) fn settle(
     claimants.sort_by(|a, b| a.anchor.cmp(b.anchor));
     for rule in situation.mapping.rules().iter().filter(|rule| rule.unique) {
         let mut holders = holders(&rule.name, situation);
-        let rivals = rivals(&rule.name, &claimants);
+        let rivals = rivals(&rule.name, &claimants, situation);
         for claimant in &mut claimants {
             let own = claimant.current.and_then(|current| current.get(&rule.name));
             let Some(Want::Value(primary, alternatives)) =
@@ -57,7 +57,9 @@ pub(super) fn settle(
                 continue;
             }
             if let [only] = candidates.as_slice()
-                && let Some(others) = rivals.get(&key(only)).filter(|rivals| rivals.len() > 1)
+                && let Some(others) = rivals
+                    .get(&key(only))
+                    .filter(|rivals| rivals.len() > 1 && rivals.contains(claimant.anchor))
             {
                 let others = others
                     .iter()
@@ -70,7 +72,8 @@ pub(super) fn settle(
             }
             match free(&candidates, claimant, &holders) {
                 Some(value) => {
-                    holders.insert(key(&value), Holder::Person(claimant.anchor.clone()));
+                    let holder = Holder::Person(claimant.anchor.clone());
+                    holders.entry(key(&value)).or_default().push(holder);
                     claimant
                         .desired
                         .attributes
@@ -90,28 +93,37 @@ pub(super) fn settle(
     held
 }
 
-/// Who holds each value of one attribute before this run.
-fn holders(attribute: &str, situation: &Situation<'_>) -> BTreeMap<String, Holder> {
-    let mut holders = BTreeMap::new();
+/// Who holds each value of one attribute before this run. What was read now and what was last confirmed both count:
+/// a value that an account lost behind our back may be somebody else's by now.
+fn holders(attribute: &str, situation: &Situation<'_>) -> BTreeMap<String, Vec<Holder>> {
+    let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
     for account in &situation.live.accounts {
         if let Some(value) = account.attributes.get(attribute) {
             let holder = match situation.register.owners.get(&account.id) {
                 Some(anchor) => Holder::Person(anchor.clone()),
                 None => Holder::Stranger(account.id.clone()),
             };
-            holders.insert(key(value), holder);
+            holders.entry(key(value)).or_default().push(holder);
         }
     }
     for ((name, value), anchor) in &situation.register.names {
         if name == attribute {
-            holders.insert(value.clone(), Holder::Person(anchor.clone()));
+            let holder = Holder::Person(anchor.clone());
+            holders.entry(value.clone()).or_default().push(holder);
         }
     }
     holders
 }
 
-/// For each value, everybody who newly wants it and has no alternative.
-fn rivals(attribute: &str, claimants: &[Claimant<'_>]) -> BTreeMap<String, Vec<Anchor>> {
+/// For each value, everybody who newly wants it and has no alternative. Who had it confirmed does not want it newly,
+/// even if somebody changed their account since: no newcomer may keep them from getting it back.
+fn rivals(
+    attribute: &str,
+    claimants: &[Claimant<'_>],
+    situation: &Situation<'_>,
+) -> BTreeMap<String, Vec<Anchor>> {
+    let names = &situation.register.names;
+    let confirmed = |value: &Value| names.get(&(attribute.to_owned(), key(value)));
     let mut rivals: BTreeMap<String, Vec<Anchor>> = BTreeMap::new();
     for claimant in claimants {
         if let Some(Want::Value(value, alternatives)) = claimant.desired.attributes.get(attribute)
@@ -121,6 +133,7 @@ fn rivals(attribute: &str, claimants: &[Claimant<'_>]) -> BTreeMap<String, Vec<A
                 .current
                 .and_then(|current| current.get(attribute))
                 .is_none_or(|own| key(own) != key(value))
+            && confirmed(value) != Some(claimant.anchor)
         {
             rivals
                 .entry(key(value))
@@ -134,7 +147,7 @@ fn rivals(attribute: &str, claimants: &[Claimant<'_>]) -> BTreeMap<String, Vec<A
 fn free(
     candidates: &[Value],
     claimant: &Claimant<'_>,
-    holders: &BTreeMap<String, Holder>,
+    holders: &BTreeMap<String, Vec<Holder>>,
 ) -> Option<Value> {
     let own_account = match claimant.correlation {
         Correlation::Linked(id) | Correlation::Matched { account: id, .. } => Some(id),
@@ -142,10 +155,12 @@ fn free(
     };
     candidates
         .iter()
-        .find(|candidate| match holders.get(&key(candidate)) {
-            None => true,
-            Some(Holder::Person(anchor)) => anchor == claimant.anchor,
-            Some(Holder::Stranger(id)) => Some(id) == own_account,
+        .find(|candidate| {
+            let mut holders = holders.get(&key(candidate)).into_iter().flatten();
+            holders.all(|holder| match holder {
+                Holder::Person(anchor) => anchor == claimant.anchor,
+                Holder::Stranger(id) => Some(id) == own_account,
+            })
         })
         .cloned()
 }

@@ -7,13 +7,17 @@
 )]
 
 mod cli;
+mod company;
 mod config;
 mod contract;
 mod cycle;
 mod demo;
+mod engine;
 mod guard;
 mod http;
 mod ldap;
+mod properties;
+mod recovery;
 mod sandbox;
 mod scenarios;
 mod scim;
