@@ -18,6 +18,9 @@ use crate::target::{AccountWriter, ConnectorError};
 
 /// So many intents are made durable by one write to the disk, and so many calls at the most are in doubt after a crash.
 const WINDOW: usize = 512;
+/// The same for entitlements. They go by group, so a small window would send every large group many times over, a few
+/// members each; and repeating a membership after a crash does no harm.
+const WINDOW_ENTITLE: usize = 32_768;
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
 const FAILURES: usize = 20;
 
@@ -66,10 +69,12 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
     };
     let total = plan.changes().len();
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
-        for window in group.chunks(WINDOW) {
+        let by_group = group.first().map(rank) == Some(Action::Entitle.as_str());
+        let size = if by_group { WINDOW_ENTITLE } else { WINDOW };
+        for window in group.chunks(size) {
             let ready = progress.ready(window);
             let steps = begin(&ready, &progress, by)?;
-            let done = if rank(&window[0]) == Action::Entitle.as_str() {
+            let done = if by_group {
                 members::entitle(steps, by).await
             } else {
                 call(steps, by).await
