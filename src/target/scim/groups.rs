@@ -320,17 +320,18 @@ impl ScimConnector {
     async fn group_id(&self, name: &str) -> Result<(String, bool), ConnectorError> {
         // Held while asking and creating, so that a name is created once however many callers want it.
         let mut cache = self.directory.lock().await;
-        let known = cache.as_ref().and_then(|names| names.get(name)).cloned();
-        let known = match known {
-            Some(known) => Some(known),
-            None => {
+        // Listed once in the life of a connector, which is one run: listing again for each new name would cost the square
+        // of the number of groups.
+        let names = match &mut *cache {
+            Some(names) => names,
+            empty => {
                 let groups = self.groups().await?.ok_or_else(|| {
                     ConnectorError::Rejected("the application has no groups".to_owned())
                 })?;
-                let names = cache.insert(directory(&groups));
-                names.get(name).cloned()
+                empty.insert(directory(&groups))
             }
         };
+        let known = names.get(name).cloned();
         match known {
             Some(Some(id)) => Ok((id, false)),
             Some(None) => Err(ConnectorError::Rejected(format!(
@@ -338,9 +339,7 @@ impl ScimConnector {
             ))),
             None if self.settings.create_groups => {
                 let id = self.create_group(name).await?;
-                if let Some(names) = cache.as_mut() {
-                    names.insert(name.to_owned(), Some(id.clone()));
-                }
+                names.insert(name.to_owned(), Some(id.clone()));
                 Ok((id, true))
             }
             None => Err(ConnectorError::NotFound(format!(
