@@ -1,4 +1,4 @@
-//! Looks at the target: newcomers one by one, or every account. Reads only, and corrects shadows by what was read.
+//! Looks at the target: newcomers and renames one by one, or every account. Reads only, and corrects shadows by what was read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use super::gather::Inputs;
 use crate::model::{Account, AccountId, Shadow, Value};
 use crate::reconcile::mapping::Projected;
-use crate::reconcile::{Live, Person, Presence, Register, observe};
+use crate::reconcile::{Live, Person, Presence, Register, fold, observe};
 use crate::target::{AccountReader, ConnectorError};
 
-/// Up to this many newcomers are looked up one by one; more, and the whole target is listed.
+/// Up to this many newcomers and renamed people are looked up one by one; more, and the whole target is listed.
 const LOOKUPS: usize = 50;
+/// Among more people than this nobody looks for renames: whose name is taken is then told by the application.
+const RENAMES: usize = 1000;
 /// More linked accounts than this missing from a list mean that the list is wrong, not that the accounts are gone.
 const MISSING: usize = 200;
 
@@ -24,28 +26,18 @@ pub(super) async fn look(
     register: &Register,
     listing: bool,
 ) -> Result<Live, ConnectorError> {
-    let newcomers: Vec<&Person> = people
-        .iter()
-        .filter(|person| {
-            person
-                .shadow
-                .as_ref()
-                .is_none_or(|shadow| shadow.account.is_none())
-        })
-        .filter(|person| match &person.presence {
-            Presence::Present(identity) => inputs.spec.mapping.scope(identity).inside,
-            Presence::Unreadable(_)
-            | Presence::MissingOnce
-            | Presence::Unproven
-            | Presence::Gone => false,
-        })
-        .collect();
-    if listing || newcomers.len() > LOOKUPS {
+    if listing {
         return list(reader, register).await;
     }
     let mut questions: BTreeSet<(String, Value)> = BTreeSet::new();
-    for person in newcomers {
-        questions.extend(questions_about(person, inputs));
+    let mut lookups = 0;
+    for person in people {
+        let about = questions_about(person, people.len() <= RENAMES, inputs);
+        lookups += usize::from(!about.is_empty());
+        questions.extend(about);
+    }
+    if lookups > LOOKUPS {
+        return list(reader, register).await;
     }
     let asking: Vec<_> = questions
         .into_iter()
@@ -88,24 +80,38 @@ async fn confirm_gone(
 }
 
 /// What to ask the target about somebody new: each match rule, and every unique value they might get.
-fn questions_about(person: &Person, inputs: &Inputs<'_>) -> Vec<(String, Value)> {
-    let Presence::Present(identity) = &person.presence else {
-        return Vec::new();
-    };
+/// About somebody who has an account, and is to be renamed: who holds the names they might get?
+fn questions_about(person: &Person, renames: bool, inputs: &Inputs<'_>) -> Vec<(String, Value)> {
+    let account = person.shadow.as_ref().filter(|s| s.account.is_some());
     let mapping = &inputs.spec.mapping;
+    let identity = match &person.presence {
+        Presence::Present(identity) if account.is_none() || renames => identity,
+        Presence::Present(_)
+        | Presence::Unreadable(_)
+        | Presence::MissingOnce
+        | Presence::Unproven
+        | Presence::Gone => return Vec::new(),
+    };
+    if !mapping.scope(identity).inside {
+        return Vec::new();
+    }
     let projection = mapping.project(identity);
-    let mut questions: Vec<(String, Value)> = mapping
-        .match_rules()
-        .iter()
-        .zip(projection.matches)
-        .filter_map(|(rule, value)| Some((rule.account.clone(), value?)))
-        .collect();
+    let mut questions: Vec<(String, Value)> = Vec::new();
+    if account.is_none() {
+        let rules = mapping.match_rules().iter().zip(projection.matches);
+        questions.extend(rules.filter_map(|(rule, value)| Some((rule.account.clone(), value?))));
+    }
     for rule in mapping.rules().iter().filter(|rule| rule.unique) {
-        if let Some(Projected::Value(value, alternatives)) = projection.attributes.get(&rule.name) {
-            for candidate in std::iter::once(value).chain(alternatives) {
-                questions.push((rule.name.clone(), candidate.clone()));
-            }
+        let Some(Projected::Value(value, others)) = projection.attributes.get(&rule.name) else {
+            continue;
+        };
+        let own = account.and_then(|shadow| shadow.attributes.get(&rule.name));
+        let own = own.map(|own| fold(&own.to_string()));
+        let candidates = || std::iter::once(value).chain(others);
+        if candidates().any(|candidate| Some(fold(&candidate.to_string())) == own) {
+            continue;
         }
+        questions.extend(candidates().map(|candidate| (rule.name.clone(), candidate.clone())));
     }
     questions
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::EngineError;
@@ -18,6 +19,8 @@ pub(super) struct Recovered {
     pub anchor: Anchor,
     /// The shadow as it now is; `None` if there is no account and never was.
     pub shadow: Option<Shadow>,
+    /// Whether the outcome is known now; if not, the operation stays open and its person is held.
+    pub known: bool,
     /// A sentence for people.
     pub remark: String,
 }
@@ -37,48 +40,101 @@ pub(super) async fn recover(
             .or_default()
             .push((op, intent));
     }
-    let mut recovered = Vec::new();
-    for (anchor, mut intents) in latest {
-        // Operations on one account are begun one after the other: what the last one finds is the truth for all.
-        intents.sort_by_key(|(op, _)| *op);
-        let Some((last, intent)) = intents.pop() else {
-            continue;
-        };
-        let shadow = resolve(&intent, reader, mapping, now)
-            .await
-            .map_err(|error| EngineError::Target {
-                target: target.to_owned(),
-                error,
-            })?;
-        let remark = match &shadow {
-            Some(shadow) => match &shadow.life {
-                Life::Live => format!(
-                    "{}: \"{}\" was unfinished; the account was read",
-                    shadow.label, intent.summary
-                ),
-                Life::Unconfirmed { doing } => {
-                    format!("{}: \"{doing}\" is still unconfirmed", shadow.label)
-                }
-                Life::Tombstone { .. } => format!("{}: the account is gone", shadow.label),
-            },
-            None => format!("{anchor}: \"{}\" had not taken effect", intent.summary),
-        };
-        for (op, _) in intents {
-            recovered.push(Recovered {
-                op,
-                anchor: anchor.clone(),
-                shadow: shadow.clone(),
-                remark: String::new(),
-            });
-        }
-        recovered.push(Recovered {
-            op: last,
-            anchor,
-            shadow,
-            remark,
-        });
-    }
+    let resolving: Vec<_> = latest
+        .into_iter()
+        .map(|(anchor, intents)| resolve_all(anchor, intents, reader, mapping, now))
+        .collect();
+    let resolved: Vec<Vec<Recovered>> = stream::iter(resolving)
+        .buffered(reader.capabilities().parallelism.max(1))
+        .try_collect()
+        .await
+        .map_err(|error| EngineError::Target {
+            target: target.to_owned(),
+            error,
+        })?;
+    Ok(resolved.into_iter().flatten().collect())
+}
+
+/// Resolves the unfinished operations on one account. They were begun one after the other: what the last one finds is
+/// the truth for all.
+async fn resolve_all(
+    anchor: Anchor,
+    mut intents: Vec<(OpId, Intent)>,
+    reader: &dyn AccountReader,
+    mapping: &Mapping,
+    now: Timestamp,
+) -> Result<Vec<Recovered>, ConnectorError> {
+    intents.sort_by_key(|(op, _)| *op);
+    let Some((last, intent)) = intents.pop() else {
+        return Ok(Vec::new());
+    };
+    let (shadow, known) = match resolve(&intent, reader, mapping, now).await {
+        Ok(shadow) => (shadow, true),
+        Err(error) if is_about_one(&error) => (Some(doubtful(&intent)), false),
+        Err(error) => return Err(error),
+    };
+    let remark = remark(&anchor, &intent, shadow.as_ref());
+    let mut recovered: Vec<Recovered> = intents
+        .into_iter()
+        .map(|(op, _)| Recovered {
+            op,
+            anchor: anchor.clone(),
+            shadow: shadow.clone(),
+            known,
+            remark: String::new(),
+        })
+        .collect();
+    recovered.push(Recovered {
+        op: last,
+        anchor,
+        shadow,
+        known,
+        remark,
+    });
     Ok(recovered)
+}
+
+/// What became of an unfinished operation, for people.
+fn remark(anchor: &Anchor, intent: &Intent, shadow: Option<&Shadow>) -> String {
+    let Some(shadow) = shadow else {
+        return format!("{anchor}: \"{}\" had not taken effect", intent.summary);
+    };
+    match &shadow.life {
+        Life::Live => format!(
+            "{}: \"{}\" was unfinished; the account was read",
+            shadow.label, intent.summary
+        ),
+        Life::Unconfirmed { doing } => {
+            format!("{}: \"{doing}\" is still unconfirmed", shadow.label)
+        }
+        Life::Tombstone { .. } => format!("{}: the account is gone", shadow.label),
+    }
+}
+
+/// Whether an error is about one account, so that the others can go on, or about the whole target.
+fn is_about_one(error: &ConnectorError) -> bool {
+    match error {
+        ConnectorError::Conflict(_)
+        | ConnectorError::NotFound(_)
+        | ConnectorError::Rejected(_)
+        | ConnectorError::Ambiguous(_)
+        | ConnectorError::Protocol(_) => true,
+        ConnectorError::Transient(_)
+        | ConnectorError::Throttled { .. }
+        | ConnectorError::Unauthorised(_) => false,
+    }
+}
+
+/// The shadow of somebody whose account may or may not be as intended.
+fn doubtful(intent: &Intent) -> Shadow {
+    let mut shadow = intent
+        .before
+        .clone()
+        .unwrap_or_else(|| intent.after.clone());
+    shadow.life = Life::Unconfirmed {
+        doing: intent.summary.clone(),
+    };
+    shadow
 }
 
 /// Records what was found.
@@ -90,13 +146,17 @@ pub(super) fn record(
     let conclusions: Vec<Conclusion> = recovered
         .iter()
         .map(|found| Conclusion {
-            op: Some(found.op),
+            op: found.known.then_some(found.op),
             anchor: found.anchor.clone(),
             shadow: found
                 .shadow
                 .clone()
                 .map_or(ShadowMove::Remove, ShadowMove::Put),
-            result: "resolved by reading".to_owned(),
+            result: if found.known {
+                "resolved by reading".to_owned()
+            } else {
+                "could not be read".to_owned()
+            },
         })
         .collect();
     if conclusions.is_empty() {

@@ -14,11 +14,7 @@ pub(super) fn filter(case: &Case<'_>, decision: &mut Decision) {
             && is_dangerous(change)
         {
             refused.push(HeldWhy::Protected(why.clone()));
-            if change.grant.is_empty() {
-                return false;
-            }
-            // Giving takes nothing away.
-            change.revoke.clear();
+            return false;
         }
         if policy == SyncPolicy::UpsertOnly {
             // Granting goes on, only taking away does not.

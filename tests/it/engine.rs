@@ -1,19 +1,31 @@
 //! Whole cycles against a practice application that does wrong what applications do wrong.
 
 use std::fs;
+use std::time::Duration;
 
 use provost::config::{Secrets, load};
 use provost::engine::{self, ChangeStatus, Request, RunReport, Session, TargetReport, View};
-use provost::model::{AccountPatch, Action, Anchor, Life, Outcome, Value};
+use provost::model::{
+    Account, AccountDraft, AccountPatch, Action, Anchor, HeldWhy, Life, Outcome, Value,
+};
 use provost::target::connect;
 
 use super::company::{Company, anchor, held};
+use super::support::process::await_some;
 
 fn session(company: &Company) -> Session {
     company.publish();
     let loaded = load(&company.config(), Secrets::Load);
     let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    Session::open(loaded.config).unwrap()
+    // A child that another test is just starting may hold the descriptors of the last session until it is another program.
+    await_some(
+        "the state",
+        Duration::from_secs(30),
+        || match Session::open(loaded.config.clone()) {
+            Err(error) if error.outcome() == Outcome::Locked => None,
+            opened => Some(opened.unwrap()),
+        },
+    )
 }
 
 fn request(view: View) -> Request {
@@ -158,6 +170,36 @@ async fn an_unconfirmed_change_is_read_by_the_next_run() {
     }
 }
 
+/// An account that cannot be read holds its person and nobody else; a dry run sees the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_change_that_cannot_be_read_holds_one_person_only() {
+    let mut company = Company::new(4);
+    come_to_rest(&mut company, "before").await;
+    company.person(1).title = "Chief".to_owned();
+    company.person(2).title = "Chief".to_owned();
+    // Two changes and two reads, all without an answer.
+    company.break_with(&["timeout-after-commit-every=1", "fail-every=2"]);
+    sync(&company).await;
+    company.person(3).title = "Chief".to_owned();
+    company.break_with(&["garbage-every=2"]);
+    let planned = plan(&company, View::Sync).await;
+    let report = sync(&company).await;
+    let app = target(&report, "app");
+    assert_eq!(app.outcome, Outcome::Held, "{app:#?}");
+    let held = &app.plan.as_ref().unwrap().held;
+    assert_eq!(held.len(), 1);
+    assert!(matches!(held[0].why, HeldWhy::Unconfirmed(_)), "{held:?}");
+    assert_eq!(held, &target(&planned, "app").plan.as_ref().unwrap().held);
+    let value = |account: &Account, name| super::company::held(account, name).unwrap_or_default();
+    let accounts = company.accounts("app");
+    let third = accounts
+        .iter()
+        .find(|a| value(a, "login") == "p003")
+        .unwrap();
+    assert_eq!(value(third, "title"), "Chief");
+    come_to_rest(&mut company, "garbage").await;
+}
+
 /// A grant that took effect although its answer was lost is ours to revoke.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_whose_answer_was_lost_is_revoked_when_it_is_no_longer_due() {
@@ -256,6 +298,27 @@ async fn reported_drift_stays_when_something_else_is_updated() {
         assert_eq!(held(&account, "title").as_deref(), Some("Chief"));
         assert_eq!(account.attributes.get("phone"), Some(&theirs), "{view:?}");
     }
+}
+
+/// Somebody's new login is held by an account that nobody manages: they get the next one, as a newcomer would.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_to_a_taken_login_takes_the_next_alternative() {
+    let mut company = Company::new(3);
+    come_to_rest(&mut company, "before").await;
+    let settings = session(&company).config.targets[0].connector.clone();
+    let app = connect(&settings).await.unwrap();
+    let login = Value::Text("Taken".to_owned());
+    let draft = AccountDraft {
+        attributes: [("login".to_owned(), login)].into(),
+    };
+    app.create(&draft).await.unwrap();
+    company.person(1).uid = "taken".to_owned();
+    let report = sync(&company).await;
+    assert_eq!(report.outcome(), Outcome::Applied);
+    let accounts = company.accounts("app");
+    let logins: Vec<_> = accounts.iter().map(|a| held(a, "login").unwrap()).collect();
+    assert_eq!(logins, ["p000", "pson1", "p002", "Taken"]);
+    assert_eq!(sync(&company).await.outcome(), Outcome::NothingToDo);
 }
 
 /// What a dry run shows is what a run does, with shadows or with a list, after edits by hand, and after a crash.

@@ -275,12 +275,11 @@ impl World {
             let Presence::Present(identity) = &person.presence else {
                 continue;
             };
-            if person.shadow.as_ref().is_some_and(|s| s.account.is_some()) {
-                continue;
-            }
             let projection = rules.mapping.project(identity);
-            for (rule, value) in rules.mapping.match_rules().iter().zip(projection.matches) {
-                questions.extend(value.map(|v| (rule.account.clone(), fold(&v.to_string()))));
+            if person.shadow.as_ref().is_none_or(|s| s.account.is_none()) {
+                for (rule, value) in rules.mapping.match_rules().iter().zip(projection.matches) {
+                    questions.extend(value.map(|v| (rule.account.clone(), fold(&v.to_string()))));
+                }
             }
             if let Some(Projected::Value(first, others)) = projection.attributes.get("login") {
                 let all = std::iter::once(first).chain(others);
