@@ -10,7 +10,7 @@ use super::look::{correct, look};
 use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
-use crate::model::{Anchor, Basis, Fingerprint, Shadow};
+use crate::model::{Anchor, Basis, Fingerprint, Life, Shadow};
 use crate::reconcile::{Person, Presence, Reference, Register, Situation, names_of};
 use crate::store::{SettledIndex, State};
 use crate::target::AccountReader;
@@ -214,10 +214,14 @@ impl Shadows {
             let Some(account) = &shadow.account else {
                 continue;
             };
-            all.register.managed += 1;
             all.register
                 .owners
                 .insert(account.clone(), shadow.anchor.clone());
+            if matches!(shadow.life, Life::Tombstone { .. }) {
+                // It holds no name any more, and it is no part of what percentages are of.
+                continue;
+            }
+            all.register.managed += 1;
             let unique = rules
                 .iter()
                 .filter(|rule| rule.unique)

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::gather::Inputs;
-use crate::model::{Account, AccountId, Shadow, Value};
+use crate::model::{Account, AccountId, Life, Shadow, Value};
 use crate::reconcile::mapping::Projected;
 use crate::reconcile::{Live, Person, Presence, Register, fold, observe};
 use crate::target::{AccountReader, ConnectorError};
@@ -27,7 +27,7 @@ pub(super) async fn look(
     listing: bool,
 ) -> Result<Live, ConnectorError> {
     if listing {
-        return list(reader, register).await;
+        return list(reader, register, people).await;
     }
     let mut questions: BTreeSet<(String, Value)> = BTreeSet::new();
     let mut lookups = 0;
@@ -37,7 +37,7 @@ pub(super) async fn look(
         questions.extend(about);
     }
     if lookups > LOOKUPS {
-        return list(reader, register).await;
+        return list(reader, register, people).await;
     }
     let asking: Vec<_> = questions
         .into_iter()
@@ -117,13 +117,24 @@ fn questions_about(person: &Person, renames: bool, inputs: &Inputs<'_>) -> Vec<(
 }
 
 /// Lists every account, and asks by id for those we know and the list does not have: a list alone proves no absence.
-async fn list(reader: &dyn AccountReader, register: &Register) -> Result<Live, ConnectorError> {
+/// Accounts that we know to be gone are not missed.
+async fn list(
+    reader: &dyn AccountReader,
+    register: &Register,
+    people: &[Person],
+) -> Result<Live, ConnectorError> {
     let mut accounts = reader.list().await?;
     let listed: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
+    let buried: BTreeSet<&AccountId> = people
+        .iter()
+        .filter_map(|person| person.shadow.as_ref())
+        .filter(|shadow| matches!(shadow.life, Life::Tombstone { .. }))
+        .filter_map(|shadow| shadow.account.as_ref())
+        .collect();
     let missing: Vec<AccountId> = register
         .owners
         .keys()
-        .filter(|id| !listed.contains(id))
+        .filter(|id| !listed.contains(id) && !buried.contains(id))
         .cloned()
         .collect();
     if missing.len() > MISSING {

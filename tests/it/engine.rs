@@ -321,6 +321,36 @@ async fn a_rename_to_a_taken_login_takes_the_next_alternative() {
     assert_eq!(sync(&company).await.outcome(), Outcome::NothingToDo);
 }
 
+/// Accounts that administrators deleted are not made again, not counted and not missed, however many there come to be.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_were_deleted_long_ago_do_not_stop_a_reconciliation() {
+    let mut company = Company::new(270);
+    company.break_with(&[]);
+    sync(&company).await;
+    let ids: Vec<_> = company.accounts("app").into_iter().map(|a| a.id).collect();
+    let settings = session(&company).config.targets[0].connector.clone();
+    let app = connect(&settings).await.unwrap();
+    for (part, gone) in [(&ids[..130], 130), (&ids[130..250], 250)] {
+        for id in part {
+            app.delete(id).await.unwrap();
+        }
+        for _ in 0..2 {
+            let session = session(&company);
+            let report = engine::sync(&session, &request(View::Reconcile)).await;
+            let report = report.unwrap();
+            let app = target(&report, "app");
+            assert_eq!(app.error, None);
+            let plan = app.plan.as_ref().unwrap();
+            let why = |held: &&provost::model::Held| held.why == HeldWhy::AccountGone;
+            assert_eq!(plan.held.iter().filter(why).count(), gone);
+            assert!(plan.changes.iter().all(|c| c.action == Action::Update));
+        }
+        let plan = plan(&company, View::Reconcile).await;
+        let managed = target(&plan, "app").plan.as_ref().unwrap().managed;
+        assert_eq!(managed, ids.len() - gone);
+    }
+}
+
 /// What a dry run shows is what a run does, with shadows or with a list, after edits by hand, and after a crash.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_does_exactly_what_the_dry_run_showed() {

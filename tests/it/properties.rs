@@ -231,7 +231,7 @@ impl World {
         }
         let situation = self.situation(reading, rules, 0);
         let decided: Reconciled = reconcile(&situation);
-        for seed in [1, 2, 9] {
+        for seed in [1, 2, 4] {
             let other = reconcile(&self.situation(reading, rules, seed));
             assert_eq!(decided, other, "the order of the input changed the plan");
             assert_eq!(decided.plan.digest(), other.plan.digest());

@@ -230,7 +230,7 @@ impl World {
         let register = self.register(rules);
         let references = self.references(&people, rules);
         turn(&mut people, seed);
-        turn(&mut live.accounts, seed / 3);
+        turn(&mut live.accounts, seed ^ 3);
         let age = SignedDuration::from_hours(if reading.stale { 20 } else { 0 });
         let shortfalls = if reading.partial {
             vec!["a page was lost".to_owned()]
@@ -449,12 +449,11 @@ fn alter(change: &Change, account: &mut Account, shadow: &mut Shadow, now: Times
     }
 }
 
-/// Another order: turned and, for odd seeds, backwards.
+/// Another order: backwards for odd seeds, turned for even ones.
 fn turn<T>(items: &mut [T], seed: usize) {
     if seed % 2 == 1 {
         items.reverse();
-    }
-    if !items.is_empty() {
-        items.rotate_left(seed % items.len());
+    } else if !items.is_empty() {
+        items.rotate_left(seed / 2 % items.len());
     }
 }
