@@ -37,7 +37,7 @@ pub(super) struct Global {
     /// More log lines; twice for debugging.
     #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(super) verbose: u8,
-    /// Only errors in the log, and no progress.
+    /// Only errors in the log, no progress, and changes counted instead of shown.
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
     /// When to use colour.

@@ -44,7 +44,7 @@ impl Out {
             look: Look {
                 width: width(&stdout),
                 paint,
-                changes_per_action: None,
+                changes_per_action: global.quiet.then_some(0),
             },
             writer: AutoStream::new(stdout.lock(), choice),
             json: global.json,

@@ -17,7 +17,7 @@ use crate::store::{Conclusion, Intent, OpId, ShadowMove, State, StoreError};
 use crate::target::{AccountWriter, ConnectorError};
 
 /// So many intents are made durable by one write to the disk, and so many calls at the most are in doubt after a crash.
-const WINDOW: usize = 512;
+const WINDOW: usize = 1024;
 /// The same for entitlements. They go by group, so a small window would send every large group many times over, a few
 /// members each; and repeating a membership after a crash does no harm.
 const WINDOW_ENTITLE: usize = 32_768;

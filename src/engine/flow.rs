@@ -11,7 +11,7 @@ use super::result::{ChangeStatus, TargetReport};
 use super::settle::{remember, settle};
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
-use crate::model::{Action, Anchor};
+use crate::model::{Action, Anchor, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
@@ -53,7 +53,7 @@ impl OneTarget<'_> {
         let recovered = self.recover(&*reader).await?;
         let gathered = self.gather(&*reader, &recovered, self.view).await?;
         let decided = reconcile(&gathered.situation);
-        let mut report = self.judge(&decided, &BTreeSet::new())?;
+        let mut report = self.judge(decided.plan, &BTreeSet::new())?;
         report.remarks = recovered
             .into_iter()
             .map(|found| found.remark)
@@ -104,10 +104,16 @@ impl OneTarget<'_> {
         let reader: &dyn AccountReader = writer;
         let gathered = self.gather(reader, &[], view).await?;
         self.observe(&gathered)?;
-        let decided = reconcile(&gathered.situation);
-        let mut report = self.judge(&decided, created)?;
+        let Reconciled { plan, settled } = reconcile(&gathered.situation);
+        let mut report = self.judge(plan, created)?;
         self.apply(writer, &mut report).await?;
-        settle(self.session, &self.spec.name, &gathered, &decided, &report)?;
+        settle(
+            self.session,
+            &self.spec.name,
+            &gathered.digests,
+            &settled,
+            &report,
+        )?;
         Ok(report)
     }
 
@@ -154,13 +160,8 @@ impl OneTarget<'_> {
     }
 
     /// The guard's judgement, the same in a dry run and a real one.
-    fn judge(
-        &self,
-        decided: &Reconciled,
-        created: &BTreeSet<Anchor>,
-    ) -> Result<TargetReport, EngineError> {
+    fn judge(&self, plan: Plan, created: &BTreeSet<Anchor>) -> Result<TargetReport, EngineError> {
         let meta = self.session.state.target_meta(&self.spec.name)?;
-        let plan = &decided.plan;
         let context = GuardContext {
             now: self.session.clock.now(),
             reviewed_before: meta.released_once || !created.is_empty(),
@@ -168,15 +169,15 @@ impl OneTarget<'_> {
             created: created.clone(),
             // What was approved is the first pass's plan; the second only completes what that one created.
             approval: if created.is_empty() {
-                self.approval(plan, &meta)?
+                self.approval(&plan, &meta)?
             } else {
                 Approval::None
             },
         };
-        let verdict = guard::review(plan, &self.spec.rules, &context);
+        let verdict = guard::review(&plan, &self.spec.rules, &context);
         Ok(TargetReport {
             target: self.spec.name.clone(),
-            plan: Some(plan.clone()),
+            plan: Some(plan),
             verdict: Some(verdict),
             results: Vec::new(),
             error: None,
@@ -185,11 +186,7 @@ impl OneTarget<'_> {
         })
     }
 
-    fn approval(
-        &self,
-        plan: &crate::model::Plan,
-        meta: &TargetMeta,
-    ) -> Result<Approval, EngineError> {
+    fn approval(&self, plan: &Plan, meta: &TargetMeta) -> Result<Approval, EngineError> {
         if let Some(typed) = &self.approve {
             let digest = plan.digest();
             if digest.is_named_by(typed) {

@@ -25,7 +25,7 @@ pub enum View {
 }
 
 /// What each person's settlement rests on.
-type Digests = HashMap<Anchor, [u8; 16]>;
+pub(super) type Digests = HashMap<Anchor, [u8; 16]>;
 
 /// What was gathered.
 pub(super) struct Gathered<'a> {

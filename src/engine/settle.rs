@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::Gathered;
+use super::gather::Digests;
 use super::result::{ChangeStatus, TargetReport};
 use super::{EngineError, Session};
 use crate::model::Anchor;
-use crate::reconcile::Reconciled;
 use crate::reconcile::guard::{Kind, kind};
 use crate::store::{PastEffect, Release, Settled};
 
@@ -14,8 +13,8 @@ use crate::store::{PastEffect, Release, Settled};
 pub(super) fn settle(
     session: &Session,
     target: &str,
-    gathered: &Gathered<'_>,
-    decided: &Reconciled,
+    digests: &Digests,
+    settled: &BTreeMap<Anchor, Option<jiff::Timestamp>>,
     report: &TargetReport,
 ) -> Result<(), EngineError> {
     let mut open: BTreeSet<&Anchor> = BTreeSet::new();
@@ -36,9 +35,8 @@ pub(super) fn settle(
     );
     let known = session.state.settled(target)?;
     let mut marks = Vec::new();
-    for (anchor, digest) in &gathered.digests {
-        let mark = decided
-            .settled
+    for (anchor, digest) in digests {
+        let mark = settled
             .get(anchor)
             .filter(|_| !open.contains(anchor) && *digest != [0; 16])
             .map(|due| Settled {

@@ -141,6 +141,10 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
             reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
             Ok(reasons)
         }
+        // Somebody without an account loses nothing by being gone, proven or not.
+        (Presence::MissingOnce | Presence::Unproven, _) if case.shadow().is_none() => {
+            Ok(with(&case.person.imposed, SuspendReason::Leaver))
+        }
         (Presence::MissingOnce, _) => Err(HeldWhy::MissingOnce),
         (Presence::Unproven, _) => Err(HeldWhy::MissingUnproven),
     }

@@ -220,6 +220,18 @@ pub struct Verdict {
 #[must_use]
 pub fn review(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Verdict {
     let breaches = breaches(plan, rules, context);
+    if breaches.is_empty() {
+        return Verdict {
+            approved: ApprovedPlan {
+                target: plan.target.clone(),
+                changes: plan.changes.clone(),
+            },
+            staged: Vec::new(),
+            breaches,
+            release: None,
+            approval_used: false,
+        };
+    }
     let (approved, staged) = divide(plan, &breaches, context);
     let digest = Digest::of(&plan.target, &staged);
     let is_approved = match &context.approval {

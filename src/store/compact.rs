@@ -12,15 +12,15 @@ use super::ledger::Ledger;
 use super::state::{self, State};
 
 /// A journal smaller than this is left alone.
-const WORTH_IT: u64 = 64 << 20;
-/// How many times larger than its current content a journal may become.
-const SURPLUS: u64 = 4;
+const WORTH_IT: u64 = 16 << 20;
+/// How much larger than its current content a journal may become, in percent: every start reads all of it.
+const SURPLUS: u64 = 150;
 /// Bytes of entries per frame of a summary.
 const FRAME: usize = 1 << 20;
 
 /// Whether summarising is worth its while.
 pub(super) fn is_due(journal: &Journal, ledger: &Ledger) -> bool {
-    journal.len() > WORTH_IT && journal.len() > SURPLUS * ledger.live_bytes()
+    journal.len() > WORTH_IT && journal.len() / 100 > ledger.live_bytes() * SURPLUS / 10_000
 }
 
 /// Summarises a journal in place.

@@ -3,7 +3,7 @@
 use crate::model::Anchor;
 
 /// In how many buckets an index is kept: a change rewrites one of them, a start reads them all.
-pub(super) const BUCKETS: u32 = 4096;
+pub(super) const BUCKETS: u32 = 512;
 
 /// Kinds of cache records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -179,14 +179,28 @@ impl State {
 
     /// Commits to the cache together with where the journal stands. After the journal has the facts,
     /// a cache that cannot follow stops everything: the next start replays.
-    pub(super) fn follow(&self, inner: &mut Inner, mut changes: Changes) -> Result<(), StoreError> {
+    pub(super) fn follow(&self, inner: &mut Inner, changes: Changes) -> Result<(), StoreError> {
+        let done = self.cache.commit(self.stamped(inner, changes)?);
+        self.followed(inner, done)
+    }
+
+    /// As [`Self::follow`], to be made durable by the next one.
+    pub(super) fn follow_later(
+        &self,
+        inner: &mut Inner,
+        changes: Changes,
+    ) -> Result<(), StoreError> {
+        let done = self.cache.apply(self.stamped(inner, changes)?);
+        self.followed(inner, done)
+    }
+
+    fn stamped(&self, inner: &Inner, mut changes: Changes) -> Result<Changes, StoreError> {
         let stamp = Stamp {
             instance: inner.journal.header().instance,
             mark: inner.journal.mark(),
         };
         changes.stamp(&stamp).map_err(|e| self.unencodable(e))?;
-        let done = self.cache.commit(changes);
-        self.followed(inner, done)
+        Ok(changes)
     }
 
     /// Part of what [`Self::follow`] will complete and make durable.

@@ -193,7 +193,8 @@ impl State {
             items.push(item);
         }
         self.append(&mut inner, &items)?;
-        self.follow(&mut inner, changes)
+        // The journal is durable. The cache may fall behind if the power fails now; the next start replays what it lacks.
+        self.follow_later(&mut inner, changes)
     }
 
     /// Operations begun and not concluded, in the order in which they were begun.
