@@ -11,6 +11,7 @@ mod compact;
 mod entry;
 mod error;
 mod files;
+mod follow;
 mod journal;
 mod keys;
 mod ledger;
