@@ -10,18 +10,7 @@ use crate::store::Intent;
 pub(super) fn intent(change: &Change, before: Option<&Shadow>, bench: &Bench<'_>) -> Intent {
     let mut keys = std::collections::BTreeMap::new();
     if change.action == Action::Create {
-        let names = bench
-            .mapping
-            .match_rules()
-            .iter()
-            .map(|rule| rule.account.as_str());
-        let unique = bench
-            .mapping
-            .rules()
-            .iter()
-            .filter(|r| r.unique)
-            .map(|r| r.name.as_str());
-        for name in names.chain(unique) {
+        for name in bench.mapping.identifying() {
             if let Some(value) = after(change, name) {
                 keys.insert(name.to_owned(), value.clone());
             }

@@ -135,19 +135,9 @@ async fn still_theirs(intent: &Intent, bench: &Bench<'_>) -> Result<(), Connecto
         return Err(ConnectorError::NotFound(format!("account {id}")));
     };
     let before = intent.before.as_ref().unwrap_or(&intent.after);
-    let matched = bench
+    let known: Vec<bool> = bench
         .mapping
-        .match_rules()
-        .iter()
-        .map(|rule| rule.account.as_str());
-    let unique = bench
-        .mapping
-        .rules()
-        .iter()
-        .filter(|r| r.unique)
-        .map(|r| r.name.as_str());
-    let known: Vec<bool> = matched
-        .chain(unique)
+        .identifying()
         .filter_map(|name| Some((before.attributes.get(name)?, account.attributes.get(name)?)))
         .map(|(ours, theirs)| fold(&ours.to_string()) == fold(&theirs.to_string()))
         .collect();

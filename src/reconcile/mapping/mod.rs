@@ -89,6 +89,13 @@ impl Mapping {
         &self.match_rules
     }
 
+    /// The account attributes that tell whose an account is: those that match rules compare, then the unique ones.
+    pub fn identifying(&self) -> impl Iterator<Item = &str> {
+        let compared = self.match_rules.iter().map(|rule| rule.account.as_str());
+        let unique = self.rules.iter().filter(|rule| rule.unique);
+        compared.chain(unique.map(|rule| rule.name.as_str()))
+    }
+
     /// Every account attribute that a target must read: the mapped ones and those that match rules compare.
     #[must_use]
     pub fn account_attributes(&self) -> BTreeSet<&str> {
