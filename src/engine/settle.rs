@@ -17,6 +17,10 @@ pub(super) fn settle(
     settled: &BTreeMap<Anchor, Option<jiff::Timestamp>>,
     report: &TargetReport,
 ) -> Result<(), EngineError> {
+    if digests.is_empty() {
+        // Nobody was decided about: the marks need not even be read.
+        return Ok(());
+    }
     let mut open: BTreeSet<&Anchor> = BTreeSet::new();
     if let Some(verdict) = &report.verdict {
         open.extend(verdict.staged.iter().map(|change| &change.anchor));

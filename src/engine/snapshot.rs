@@ -1,6 +1,7 @@
 //! Everybody in a directory as of one read: an index of all, and in full only those who changed.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -50,7 +51,7 @@ pub struct Snapshot {
     rows: HashMap<Anchor, Row>,
     changed: HashMap<Anchor, Identity>,
     unreadable: HashMap<Anchor, String>,
-    by_dn: HashMap<u64, Anchor>,
+    by_dn: OnceLock<HashMap<u64, Anchor>>,
     meta: Option<SourceMeta>,
 }
 
@@ -212,7 +213,7 @@ impl Snapshot {
             },
             request: by.request,
         };
-        let mut snapshot = Self {
+        Self {
             source: by.source.to_owned(),
             read_at: by.now,
             people,
@@ -222,11 +223,9 @@ impl Snapshot {
             rows,
             changed: sieve.changed,
             unreadable: sieve.unreadable,
-            by_dn: HashMap::new(),
+            by_dn: OnceLock::new(),
             meta: Some(meta),
-        };
-        snapshot.index_dns();
-        snapshot
+        }
     }
 
     /// The last read as stored, when the directory cannot be reached now. Absence in it means nothing new.
@@ -239,7 +238,7 @@ impl Snapshot {
                 (anchor, Row { row, seen, dirty })
             })
             .collect();
-        let mut snapshot = Self {
+        Self {
             source: source.to_owned(),
             read_at: meta.last_full_at.unwrap_or(meta.read_at),
             people: meta.entries,
@@ -249,20 +248,20 @@ impl Snapshot {
             rows,
             changed: HashMap::new(),
             unreadable: HashMap::new(),
-            by_dn: HashMap::new(),
+            by_dn: OnceLock::new(),
             meta: None,
-        };
-        snapshot.index_dns();
-        snapshot
+        }
     }
 
-    fn index_dns(&mut self) {
-        self.by_dn = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.row.dn_key != 0 && row.row.missed == 0)
-            .map(|(anchor, row)| (row.row.dn_key, anchor.clone()))
-            .collect();
+    /// Everybody present, by DN. Made when first asked for: most mappings refer to nobody.
+    fn dns(&self) -> &HashMap<u64, Anchor> {
+        self.by_dn.get_or_init(|| {
+            self.rows
+                .iter()
+                .filter(|(_, row)| row.row.dn_key != 0 && row.row.missed == 0)
+                .map(|(anchor, row)| (row.row.dn_key, anchor.clone()))
+                .collect()
+        })
     }
 
     /// Remembers the read. Whether anything was done about it is remembered per target, not here.
@@ -350,7 +349,7 @@ impl Snapshot {
 
     /// Who is meant by a DN that an attribute holds.
     pub(super) fn by_dn(&self, name: &str) -> Option<&Anchor> {
-        self.by_dn.get(&dn_key(name)?)
+        self.dns().get(&dn_key(name)?)
     }
 
     /// Whether this read was complete.
