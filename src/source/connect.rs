@@ -79,6 +79,9 @@ impl Connection {
     }
 }
 
+/// Bytes taken from the network at once below TLS.
+const TLS_READ: usize = 128 << 10;
+
 /// How one attempt ended.
 enum Attempt {
     /// Not reached: the next server may do better.
@@ -208,6 +211,8 @@ async fn reach(
         Protection::Ldaps => {}
     }
     let config = tls::config(settings.ca_pem.as_deref()).await?;
+    // rustls asks for a few thousand bytes at a time; a page of entries has hundreds of thousands.
+    let stream = tokio::io::BufReader::with_capacity(TLS_READ, stream);
     let stream = tls::handshake(stream, &server.host, config).await?;
     let (_, session) = stream.get_ref();
     let version = session
