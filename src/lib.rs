@@ -18,6 +18,6 @@ pub mod source;
 pub mod store;
 pub mod target;
 
-/// People and changes are many small values that live for one run; glibc's allocator spends a quarter of a large run on them.
+/// People and changes are many small values that live for one run; glibc's allocator takes clearly longer over them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
