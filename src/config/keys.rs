@@ -240,7 +240,7 @@ pub const AUTH_CLIENT: Keys = Keys {
 };
 
 /// Every table.
-pub const ALL: [&Keys; 16] = [
+pub const ALL: &[&Keys] = &[
     &ROOT,
     &SOURCE_LDAP,
     &SOURCE_LDIF,
@@ -260,7 +260,7 @@ pub const ALL: [&Keys; 16] = [
 ];
 
 /// The keys that take secrets.
-const SECRETS: [&str; 5] = [
+const SECRETS: &[&str] = &[
     "bind-password",
     "token",
     "password",

@@ -1,5 +1,6 @@
 //! What a target can do, settled before planning so that nothing is guessed at apply time.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,14 @@ pub struct Capabilities {
     pub deactivate: bool,
     /// A separate login switch exists.
     pub block_login: bool,
+    /// Passwords can be set.
+    pub set_password: bool,
+    /// A password that is set can be made one that must be changed at the next login.
+    pub force_change: bool,
+    /// Open sessions can be ended.
+    pub revoke_sessions: bool,
+    /// The kinds of work that can be given to somebody else, such as "quotes" or "jobs".
+    pub reassign: BTreeSet<String>,
     /// Accounts can be deleted.
     pub delete: bool,
     /// The list of accounts includes inactive ones.

@@ -83,6 +83,11 @@ fn summarise(
         item.extend_from_slice(&body);
         add(item, new)?;
     }
+    for ((kind, key), body) in ledger.documents() {
+        let mut item = entry::head_bytes(Head::Document { kind, key }).map_err(unsound)?;
+        item.extend_from_slice(body);
+        add(item, new)?;
+    }
     for (&op, open) in ledger.open() {
         let target = &open.target;
         let mut item = entry::head_bytes(Head::Begun { target, op }).map_err(unsound)?;
@@ -127,6 +132,7 @@ fn carry(
         | Head::Begun { .. }
         | Head::Meta { .. }
         | Head::Staged { .. }
+        | Head::Document { .. }
         | Head::Forgotten { .. }
         | Head::Run { .. } => return Ok(None),
     };

@@ -53,6 +53,14 @@ pub(super) enum Head<'a> {
         /// Whose shadow.
         anchor: &'a str,
     },
+    /// One of our own records (an override, a message to send); the latest of a kind and key is current.
+    /// Body: the document's bytes; none at all once it was removed.
+    Document {
+        /// What kind of record.
+        kind: &'a str,
+        /// Its key within the kind.
+        key: &'a str,
+    },
     /// The number of a run was handed out. No body.
     Run {
         /// The number.
@@ -133,6 +141,10 @@ mod tests {
             Head::Forgotten {
                 target: "crm",
                 anchor: "a",
+            },
+            Head::Document {
+                kind: "override",
+                key: "a",
             },
             Head::Run { number: u64::MAX },
         ];

@@ -43,9 +43,9 @@ pub enum StoreError {
         /// What was tried.
         what: String,
     },
-    /// Written by a newer version.
+    /// Written by another version.
     #[error(
-        "{path} was written by a newer provost (format {found}, this one knows {known}); use that version, or restore a backup from before the update",
+        "{path} was written by another version of provost (format {found}, this one knows {known}); use the version that wrote it",
         path = path.display()
     )]
     Version {
@@ -53,7 +53,7 @@ pub enum StoreError {
         path: PathBuf,
         /// Its format.
         found: u16,
-        /// The newest format known here.
+        /// The format known here.
         known: u16,
     },
     /// A file or directory is not private to this user.

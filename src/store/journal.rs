@@ -16,7 +16,7 @@ use super::error::StoreError;
 use super::files;
 
 /// The format of the journal and of everything in it.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 const MAGIC: &[u8; 8] = b"PROVOSTJ";
 const HEADER: usize = 44;
@@ -108,8 +108,8 @@ impl Header {
         if &magic != MAGIC {
             return Err(damaged());
         }
-        // Before the checksum: a newer format may have another header.
-        if version > VERSION {
+        // Before the checksum: another format may have another header.
+        if version != VERSION {
             return Err(StoreError::Version {
                 path: path.to_path_buf(),
                 found: version,

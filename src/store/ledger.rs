@@ -49,6 +49,7 @@ pub(super) struct Ledger {
     open: BTreeMap<OpId, Open>,
     metas: BTreeMap<String, TargetMeta>,
     staged: BTreeMap<String, Staged>,
+    documents: BTreeMap<(String, String), Box<[u8]>>,
     run: u64,
     live_bytes: u64,
 }
@@ -97,6 +98,7 @@ impl Ledger {
                 self.staged.insert(target.to_owned(), staged);
             }
             Head::Forgotten { target, anchor } => self.remove(target, anchor),
+            Head::Document { kind, key } => self.document(kind, key, body),
             Head::Run { number } => self.run = self.run.max(number),
         }
         Ok(())
@@ -119,6 +121,22 @@ impl Ledger {
                 *count = count.saturating_sub(1);
             }
         }
+    }
+
+    fn document(&mut self, kind: &str, key: &str, body: &[u8]) {
+        let place = (kind.to_owned(), key.to_owned());
+        let before = if body.is_empty() {
+            self.documents.remove(&place)
+        } else {
+            self.live_bytes += body.len() as u64;
+            self.documents.insert(place, body.into())
+        };
+        self.live_bytes -= before.map_or(0, |before| before.len() as u64);
+    }
+
+    /// Our own records, by kind and key.
+    pub(super) fn documents(&self) -> &BTreeMap<(String, String), Box<[u8]>> {
+        &self.documents
     }
 
     fn key(&self, target: &str, anchor: &str) -> u64 {

@@ -8,6 +8,7 @@
 mod cache;
 mod codec;
 mod compact;
+mod documents;
 mod entry;
 mod error;
 mod files;
@@ -21,6 +22,7 @@ mod targets;
 mod types;
 mod verify;
 
+pub use documents::DocumentWrite;
 pub use error::StoreError;
 pub use journal::VERSION;
 pub use state::{State, rebuild};

@@ -379,6 +379,7 @@ fn replay_entry(
         | Head::Begun { .. }
         | Head::Meta { .. }
         | Head::Staged { .. }
+        | Head::Document { .. }
         | Head::Run { .. } => return Ok(false),
     };
     let anchor_key = Anchor::new(anchor).map_err(|_not_an_anchor| CodecError::Content)?;

@@ -73,6 +73,7 @@ impl State {
                     | Head::Begun { .. }
                     | Head::Meta { .. }
                     | Head::Staged { .. }
+                    | Head::Document { .. }
                     | Head::Forgotten { .. }
                     | Head::Run { .. } => return Ok(()),
                 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use crate::model::{
     Account, AccountDraft, AccountId, AccountPatch, Capabilities, MembershipChange, Value,
@@ -112,4 +113,52 @@ pub trait AccountWriter: AccountReader {
     /// # Errors
     /// Any but [`ConnectorError::NotFound`].
     async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError>;
+
+    /// Sets an account's password, without the application telling anybody. Setting the same one again is harmless.
+    ///
+    /// # Errors
+    /// Any; [`ConnectorError::Rejected`] also where the target cannot set passwords.
+    async fn set_password(
+        &self,
+        _id: &AccountId,
+        _password: &SecretString,
+        _then: AfterLogin,
+    ) -> Result<(), ConnectorError> {
+        Err(unable("set passwords"))
+    }
+
+    /// Ends the sessions an account has open. Ending none succeeds.
+    ///
+    /// # Errors
+    /// Any; [`ConnectorError::Rejected`] also where the target cannot do it.
+    async fn revoke_sessions(&self, _id: &AccountId) -> Result<(), ConnectorError> {
+        Err(unable("end sessions"))
+    }
+
+    /// Gives all work of one kind (a name from [`Capabilities::reassign`]) from an account to another.
+    /// Where there is none, that succeeds; repeating it is harmless.
+    ///
+    /// # Errors
+    /// Any; [`ConnectorError::Rejected`] also where the target cannot do it.
+    async fn reassign(
+        &self,
+        _from: &AccountId,
+        _kind: &str,
+        _to: &AccountId,
+    ) -> Result<(), ConnectorError> {
+        Err(unable("reassign work"))
+    }
+}
+
+/// What the application asks of a person at the next login with a password that we set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AfterLogin {
+    /// Nothing.
+    Keep,
+    /// To choose another password at once, where the target can demand that.
+    Change,
+}
+
+fn unable(what: &str) -> ConnectorError {
+    ConnectorError::Rejected(format!("this kind of target cannot {what}"))
 }

@@ -11,7 +11,7 @@ pub mod settings;
 
 use std::sync::Arc;
 
-pub use connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+pub use connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
 
 use scim::ScimConnector;
 use settings::ConnectorSettings;

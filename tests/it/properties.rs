@@ -137,6 +137,10 @@ fn rules(policy: SyncPolicy, drift: DriftPolicy, alternatives: bool) -> Rules {
         capabilities: Capabilities {
             deactivate: true,
             block_login: false,
+            set_password: false,
+            force_change: false,
+            revoke_sessions: false,
+            reassign: std::collections::BTreeSet::new(),
             delete: true,
             list_inactive: true,
             entitlements: true,

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod documents;
 mod reads;
 
 use std::collections::BTreeMap;

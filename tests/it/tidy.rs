@@ -24,10 +24,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["model"]),
     ("target", &["model"]),
     ("store", &["model"]),
+    ("deliver", &["model"]),
     ("report", &["model", "reconcile"]),
     (
         "config",
-        &["model", "reconcile", "source", "target", "store"],
+        &["model", "reconcile", "source", "target", "store", "deliver"],
     ),
     (
         "engine",
@@ -38,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "source",
             "target",
             "store",
+            "deliver",
             "config",
         ],
     ),
@@ -50,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "source",
             "target",
             "store",
+            "deliver",
             "config",
             "engine",
         ],
@@ -60,7 +63,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("sled", &["store"]),
     ("ldap3", &["source"]),
-    ("reqwest", &["target"]),
+    ("reqwest", &["target", "deliver"]),
+    ("lettre", &["deliver"]),
     ("cron", &["daemon", "config"]),
 ];
 

@@ -89,6 +89,10 @@ impl Sandbox {
         let capabilities = Capabilities {
             deactivate: settings.deactivate,
             block_login: settings.block_login,
+            set_password: false,
+            force_change: false,
+            revoke_sessions: false,
+            reassign: std::collections::BTreeSet::new(),
             delete: settings.delete,
             list_inactive: settings.list_inactive,
             entitlements: settings.entitlements,

@@ -77,6 +77,10 @@ impl ScimConnector {
         let capabilities = Capabilities {
             deactivate: true,
             block_login: false,
+            set_password: false,
+            force_change: false,
+            revoke_sessions: false,
+            reassign: std::collections::BTreeSet::new(),
             delete: settings.allow_delete,
             list_inactive: true,
             entitlements: found.groups != Some(false),

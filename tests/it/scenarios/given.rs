@@ -170,6 +170,10 @@ impl Given {
         Capabilities {
             deactivate: can("deactivate"),
             block_login: can("block-login"),
+            set_password: can("set-password"),
+            force_change: can("force-change"),
+            revoke_sessions: can("revoke-sessions"),
+            reassign: std::collections::BTreeSet::new(),
             delete: can("delete"),
             list_inactive: true,
             entitlements: can("entitlements"),
