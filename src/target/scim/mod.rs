@@ -80,7 +80,7 @@ impl ScimConnector {
             set_password: false,
             force_change: false,
             revoke_sessions: false,
-            reassign: std::collections::BTreeSet::new(),
+            reassign: BTreeSet::new(),
             delete: settings.allow_delete,
             list_inactive: true,
             entitlements: found.groups != Some(false),
