@@ -140,7 +140,7 @@ fn rules(policy: SyncPolicy, drift: DriftPolicy, alternatives: bool) -> Rules {
             set_password: false,
             force_change: false,
             revoke_sessions: false,
-            reassign: std::collections::BTreeSet::new(),
+            reassign: BTreeSet::new(),
             delete: true,
             list_inactive: true,
             entitlements: true,

@@ -173,7 +173,7 @@ impl Given {
             set_password: can("set-password"),
             force_change: can("force-change"),
             revoke_sessions: can("revoke-sessions"),
-            reassign: std::collections::BTreeSet::new(),
+            reassign: BTreeSet::new(),
             delete: can("delete"),
             list_inactive: true,
             entitlements: can("entitlements"),
