@@ -10,6 +10,7 @@ mod capability;
 mod dn;
 mod identity;
 mod outcome;
+mod overrides;
 mod plan;
 mod problem;
 mod read;
@@ -23,6 +24,7 @@ pub use capability::{Capabilities, How};
 pub use dn::{Dn, dn_key, dn_wide_key, normalise as normalise_dn};
 pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
 pub use outcome::Outcome;
+pub use overrides::{Override, OverrideEffect};
 pub use plan::{
     Action, AttributeChange, Basis, Change, Digest, Held, HeldWhy, Notice, Orphan, Plan, Reason,
 };
