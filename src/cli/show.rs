@@ -1,5 +1,7 @@
 //! From what the engine reports to what `report` shows.
 
+use std::sync::Arc;
+
 use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
 use crate::model::{Change, Plan};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
@@ -162,7 +164,7 @@ fn result(result: &ChangeResult) -> text::ChangeResult {
         ChangeStatus::Skipped(why) => (ResultState::Skipped, Some(why)),
     };
     text::ChangeResult {
-        change: result.change.clone(),
+        change: Arc::clone(&result.change),
         state,
         detail: detail.cloned(),
     }

@@ -1,6 +1,7 @@
 //! Applying an approved plan: journal the intent, call, record the outcome, move the shadow. In that order, always.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt as _, stream};
@@ -46,7 +47,7 @@ pub(super) struct Applied {
 
 /// One change on its way.
 pub(super) struct Step<'a> {
-    pub change: &'a Change,
+    pub change: &'a Arc<Change>,
     pub op: OpId,
     pub intent: Intent,
 }
@@ -86,13 +87,13 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
     Ok(progress.applied)
 }
 
-fn rank(change: &Change) -> &'static str {
+fn rank(change: &Arc<Change>) -> &'static str {
     change.action.as_str()
 }
 
 /// Makes the intents durable.
 fn begin<'a>(
-    ready: &[&'a Change],
+    ready: &[&'a Arc<Change>],
     progress: &Progress,
     by: &Applying<'_>,
 ) -> Result<Vec<Step<'a>>, StoreError> {
@@ -170,7 +171,7 @@ pub(super) fn not_begun(step: &Step<'_>, why: &str) -> Performed {
 
 impl Progress {
     /// The changes of a window that may go on; the others are recorded as skipped.
-    fn ready<'a>(&mut self, window: &'a [Change]) -> Vec<&'a Change> {
+    fn ready<'a>(&mut self, window: &'a [Arc<Change>]) -> Vec<&'a Arc<Change>> {
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
             let why = if self.applied.stopped.is_some() {
@@ -182,7 +183,7 @@ impl Progress {
                 continue;
             };
             self.applied.results.push(ChangeResult {
-                change: change.clone(),
+                change: Arc::clone(change),
                 status: ChangeStatus::Skipped(why.to_owned()),
             });
         }
@@ -226,7 +227,7 @@ impl Progress {
                 result,
             });
             self.applied.results.push(ChangeResult {
-                change: step.change.clone(),
+                change: Arc::clone(step.change),
                 status: performed.status,
             });
         }

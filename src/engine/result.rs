@@ -1,6 +1,7 @@
 //! What a run did, target by target: what reports, exit codes and status are made from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -26,7 +27,7 @@ pub enum ChangeStatus {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangeResult {
     /// The change.
-    pub change: Change,
+    pub change: Arc<Change>,
     /// How it ended.
     pub status: ChangeStatus,
 }

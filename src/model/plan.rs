@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -311,13 +312,13 @@ pub struct Digest(pub String);
 impl Digest {
     /// The digest over these changes, in their order. Independent of the time of planning.
     #[must_use]
-    pub fn of(target: &str, changes: &[Change]) -> Self {
+    pub fn of(target: &str, changes: &[Arc<Change>]) -> Self {
         let mut hash = Sha256::new();
         hash.update((target.len() as u64).to_le_bytes());
         hash.update(target.as_bytes());
         for change in changes {
             // Serialising plain owned data to memory cannot fail; an empty part would only make digests differ.
-            let bytes = postcard::to_stdvec(change).unwrap_or_default();
+            let bytes = postcard::to_stdvec(&**change).unwrap_or_default();
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(&bytes);
         }
@@ -355,8 +356,8 @@ pub struct Plan {
     pub target: String,
     /// What the plan was made from.
     pub basis: Basis,
-    /// The changes, in the order of application.
-    pub changes: Vec<Change>,
+    /// The changes, in the order of application. Shared, because plan, approval and results all hold them.
+    pub changes: Vec<Arc<Change>>,
     /// Identities set aside.
     pub held: Vec<Held>,
     /// Remarks.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -184,7 +185,7 @@ pub struct GuardContext {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApprovedPlan {
     target: String,
-    changes: Vec<Change>,
+    changes: Vec<Arc<Change>>,
 }
 
 impl ApprovedPlan {
@@ -196,7 +197,7 @@ impl ApprovedPlan {
 
     /// The changes, in the order of application.
     #[must_use]
-    pub fn changes(&self) -> &[Change] {
+    pub fn changes(&self) -> &[Arc<Change>] {
         &self.changes
     }
 }
@@ -207,7 +208,7 @@ pub struct Verdict {
     /// What may be applied.
     pub approved: ApprovedPlan,
     /// What is set aside, in the order of application.
-    pub staged: Vec<Change>,
+    pub staged: Vec<Arc<Change>>,
     /// Why.
     pub breaches: Vec<Breach>,
     /// The digest that releases what is set aside; `None` if nothing is.
@@ -358,8 +359,10 @@ fn vanished(plan: &Plan) -> Vec<Breach> {
         .collect()
 }
 
+type Changes = Vec<Arc<Change>>;
+
 /// Divides the changes into what goes on and what is set aside.
-fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Vec<Change>, Vec<Change>) {
+fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Changes, Changes) {
     let first = breaches.contains(&Breach::FirstRun);
     let day = breaches.iter().any(|b| matches!(b, Breach::Day { .. }));
     let kinds: BTreeSet<Kind> = breaches
@@ -392,9 +395,9 @@ fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Vec<Chan
     for change in &plan.changes {
         if is_staged(change) || waiting.contains(&change.anchor) {
             waiting.insert(&change.anchor);
-            staged.push(change.clone());
+            staged.push(Arc::clone(change));
         } else {
-            approved.push(change.clone());
+            approved.push(Arc::clone(change));
         }
     }
     (approved, staged)

@@ -1,6 +1,7 @@
 //! The whole decision: every identity to a plan. The order of the input never changes the plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -57,7 +58,8 @@ pub fn reconcile(situation: &Situation<'_>) -> Reconciled {
         if decision.changes.is_empty() && decision.held.is_empty() {
             plan.unchanged += 1;
         }
-        plan.changes.extend(decision.changes);
+        plan.changes
+            .extend(decision.changes.into_iter().map(Arc::new));
         plan.held.extend(decision.held);
         plan.notices.extend(decision.notices);
     }

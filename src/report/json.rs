@@ -101,7 +101,11 @@ impl<'a> TargetPlan<'a> {
             outcome: outcome.as_str(),
             digest: plan.digest().0,
             basis: Basis::new(&plan.basis),
-            changes: plan.changes.iter().map(ChangeV1::new).collect(),
+            changes: plan
+                .changes
+                .iter()
+                .map(|change| ChangeV1::new(change))
+                .collect(),
             held: plan.held.iter().map(HeldV1::new).collect(),
             notices: plan.notices.iter().map(NoticeV1::new).collect(),
             orphans: plan.orphans.iter().map(OrphanV1::new).collect(),
@@ -181,7 +185,7 @@ mod tests {
                 config: String::new(),
                 live: false,
             },
-            changes: vec![change],
+            changes: vec![change.into()],
             held: Vec::new(),
             notices: Vec::new(),
             orphans: Vec::new(),

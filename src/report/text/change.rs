@@ -1,6 +1,7 @@
 //! One block per change: what, why, whose account, and everything before and after.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anstyle::Style;
 
@@ -11,7 +12,7 @@ use crate::report::safe;
 use super::Page;
 
 /// All blocks in the order of application, each action under its own heading.
-pub(super) fn changes(changes: &[Change], out: &mut Page) {
+pub(super) fn changes(changes: &[Arc<Change>], out: &mut Page) {
     for group in changes.chunk_by(|a, b| a.action.as_str() == b.action.as_str()) {
         let Some(first) = group.first() else { continue };
         out.heading(&format!("{} ({})", title(&first.action), group.len()));

@@ -129,6 +129,8 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{
         AccountId, Action, Anchor, AttributeChange, Basis, Change, Held, HeldWhy, How, Orphan,
@@ -168,7 +170,7 @@ mod tests {
                 config: "c0".to_owned(),
                 live: true,
             },
-            changes: vec![leaver, mover, joiner],
+            changes: [leaver, mover, joiner].map(Arc::new).to_vec(),
             held: vec![held("7")],
             notices: Vec::new(),
             orphans: (0..12).map(orphan).collect(),

@@ -1,5 +1,7 @@
 //! What became of each change, and where every target stands.
 
+use std::sync::Arc;
+
 use anstyle::Style;
 use jiff::Timestamp;
 
@@ -39,7 +41,7 @@ impl ResultState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangeResult {
     /// What was to be done.
-    pub change: Change,
+    pub change: Arc<Change>,
     /// How it ended.
     pub state: ResultState,
     /// What the application said, where it failed.
@@ -183,12 +185,12 @@ mod tests {
     fn result(state: ResultState, detail: Option<&str>) -> ChangeResult {
         let anchor = Anchor::new("1").unwrap();
         ChangeResult {
-            change: Change::new(
+            change: Arc::new(Change::new(
                 anchor,
                 "Ann\u{7}".to_owned(),
                 Action::Create,
                 Reason::Joiner,
-            ),
+            )),
             state,
             detail: detail.map(str::to_owned),
         }

@@ -1,6 +1,7 @@
 //! What follows the changes: held people, remarks, orphans, the guard's word and the summary.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::{Change, Held, Notice, Orphan, Plan};
 use crate::report::paint::{ALERT, CHANGE, FAINT, HEADING};
@@ -132,7 +133,7 @@ pub(super) fn digest(plan: &Plan, out: &mut Page) {
 
 /// How many changes of each action, in the order of application, such as `2 suspend`.
 #[must_use]
-pub fn counts(changes: &[Change]) -> Vec<String> {
+pub fn counts(changes: &[Arc<Change>]) -> Vec<String> {
     let mut order = Vec::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for change in changes {

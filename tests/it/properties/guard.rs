@@ -1,6 +1,7 @@
 //! The guard, over plans of every shape.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -59,7 +60,7 @@ fn change((who, what, harsh): Seed) -> Change {
 fn plan() -> impl Strategy<Value = Plan> {
     let seeds = prop::collection::btree_set((0..12_u8, 0..7_u8, any::<bool>()), 0..40);
     (seeds, 0..60_usize).prop_map(|(seeds, managed)| {
-        let mut changes: Vec<Change> = seeds.into_iter().map(change).collect();
+        let mut changes: Vec<Arc<Change>> = seeds.into_iter().map(change).map(Arc::new).collect();
         changes.sort_by(|a, b| (&a.action, &a.anchor).cmp(&(&b.action, &b.anchor)));
         Plan {
             target: "tiny".to_owned(),
@@ -129,9 +130,9 @@ fn context(recent: usize, reviewed_before: bool, approval: Approval) -> GuardCon
     }
 }
 
-fn counts(changes: &[Change]) -> BTreeMap<Kind, usize> {
+fn counts(changes: &[Arc<Change>]) -> BTreeMap<Kind, usize> {
     let mut counts = BTreeMap::new();
-    for kind in changes.iter().filter_map(kind) {
+    for kind in changes.iter().filter_map(|change| kind(change)) {
         *counts.entry(kind).or_default() += 1;
     }
     counts

@@ -1,6 +1,7 @@
 //! What no run may do, and what must be so in the end. Written from the rules for people, not from the code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use provost::model::{
     Action, Anchor, Change, Life, Plan, Reason, SuspendReason, Suspensions, Value,
@@ -64,7 +65,7 @@ pub(super) fn safety(
     let people: BTreeMap<&Anchor, &Person> = people.iter().map(|p| (&p.anchor, p)).collect();
     let mut done: BTreeMap<&Anchor, BTreeSet<&str>> = BTreeMap::new();
     let mut touched = BTreeMap::new();
-    let links = |change: &&Change| change.action == Action::Link;
+    let links = |change: &&Arc<Change>| change.action == Action::Link;
     let adopted: BTreeSet<&Anchor> = plan
         .changes
         .iter()
