@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod model;
+pub mod random;
 pub mod reconcile;
 pub mod report;
 pub mod source;

@@ -101,6 +101,8 @@ impl From<StoreError> for Stop {
             | StoreError::Full { .. }
             | StoreError::Version { .. }
             | StoreError::Permissions { .. }
+            | StoreError::Key { .. }
+            | StoreError::Taken { .. }
             | StoreError::Stopped { .. } => Outcome::Failed,
         };
         Self::Said(outcome, format!("provost: {error}"))

@@ -14,7 +14,13 @@ pub struct Keys {
 /// The file itself.
 pub const ROOT: Keys = Keys {
     table: "the file's top level",
-    keys: &["version", "state-dir", "source", "target"],
+    keys: &["version", "state-dir", "secrets", "source", "target"],
+};
+
+/// How secrets of our own making are kept.
+pub const SECRET_STORE: Keys = Keys {
+    table: "[secrets]",
+    keys: &["key", "old-keys"],
 };
 
 /// A source before its type is known.
@@ -242,6 +248,7 @@ pub const AUTH_CLIENT: Keys = Keys {
 /// Every table.
 pub const ALL: &[&Keys] = &[
     &ROOT,
+    &SECRET_STORE,
     &SOURCE_LDAP,
     &SOURCE_LDIF,
     &ANCHOR,
@@ -266,6 +273,8 @@ const SECRETS: &[&str] = &[
     "password",
     "value",
     "client-secret",
+    "key",
+    "old-keys",
 ];
 
 /// Whether some table has this key.

@@ -141,7 +141,14 @@ impl Outside for Shell {
     }
 
     fn secret(&self, reference: &Reference) -> Result<SecretString, String> {
-        let text = match reference {
+        let bytes = self.key(reference)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_why| "the secret is not UTF-8")?;
+        let secret = secret::trimmed(text).map_err(str::to_owned)?;
+        Ok(SecretString::from(secret))
+    }
+
+    fn key(&self, reference: &Reference) -> Result<Zeroizing<Vec<u8>>, String> {
+        match reference {
             Reference::Credential(name) => {
                 let folder = environment("CREDENTIALS_DIRECTORY").ok_or_else(|| {
                     "there are no credentials: CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential=".to_owned()
@@ -151,15 +158,15 @@ impl Outside for Shell {
                     &Path::new(&*folder).join(name),
                     LARGEST_SECRET,
                     files::Guard::Systemd,
-                )?
+                )
             }
-            Reference::File(path) => files::read_secret(path, LARGEST_SECRET, files::Guard::Mode)?,
+            Reference::File(path) => files::read_secret(path, LARGEST_SECRET, files::Guard::Mode),
             Reference::Environment(name) => {
-                environment(name).ok_or("the environment variable is not set, or is not UTF-8")?
+                let text = environment(name)
+                    .ok_or("the environment variable is not set, or is not UTF-8")?;
+                Ok(Zeroizing::new(text.as_bytes().to_vec()))
             }
-        };
-        let secret = secret::trimmed(&text).map_err(str::to_owned)?;
-        Ok(SecretString::from(secret))
+        }
     }
 
     fn certificates(&self, path: &Path) -> Result<Vec<u8>, String> {

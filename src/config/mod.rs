@@ -15,4 +15,4 @@ mod valid;
 
 pub use diagnostic::{FileProblems, Problems, Severity};
 pub use load::{Loaded, load, load_embedded};
-pub use valid::{Config, Secrets, SourceSpec, TargetSpec};
+pub use valid::{Config, Secrets, SourceSpec, TargetSpec, VaultSpec};

@@ -8,6 +8,7 @@ mod auth;
 mod common;
 mod connector;
 mod limits;
+mod secrets;
 mod servers;
 mod source;
 mod target;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 use super::keys;
 use super::raw::{Findings, Located, Section};
@@ -27,6 +29,7 @@ use crate::model::Problem;
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{Limit, TargetRules};
 use crate::source::settings::SourceSettings;
+use crate::store::VaultKeys;
 use crate::target::settings::ConnectorSettings;
 
 /// The only version of the format there is.
@@ -46,6 +49,8 @@ pub enum Secrets {
 pub struct Config {
     /// Where shadows, journals and snapshots are kept.
     pub state_dir: PathBuf,
+    /// How passwords of our own making are sealed; nothing that needs one can be configured without it.
+    pub vault: Option<VaultSpec>,
     /// The directories, in the order of the file.
     pub sources: Vec<SourceSpec>,
     /// The applications, in the order of the file.
@@ -54,6 +59,15 @@ pub struct Config {
     pub digest: String,
     /// Whether the settings hold the secrets.
     pub secrets: Secrets,
+}
+
+/// How the vault is sealed.
+#[derive(Clone, Debug)]
+pub struct VaultSpec {
+    /// Where the current key comes from.
+    pub reference: String,
+    /// The keys; `None` when secrets are not loaded.
+    pub keys: Option<VaultKeys>,
 }
 
 /// A directory.
@@ -116,6 +130,12 @@ pub trait Outside {
     /// Why there is none.
     fn secret(&self, reference: &Reference) -> Result<SecretString, String>;
 
+    /// The bytes behind a reference, which need not be text; asked only when secrets are loaded.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn key(&self, reference: &Reference) -> Result<Zeroizing<Vec<u8>>, String>;
+
     /// PEM certificates.
     ///
     /// # Errors
@@ -155,6 +175,7 @@ pub fn read(
         "state-dir",
         "the folder for what Provost remembers, such as \"/var/lib/provost\"",
     );
+    let vault = secrets::read(&root, outside);
     let source_sections = root.tables("source");
     let sources: Vec<_> = source_sections
         .iter()
@@ -183,6 +204,7 @@ pub fn read(
     shared_applications(&target_sections);
     Some(Config {
         state_dir: outside.resolve(&state_dir?.value),
+        vault: vault?,
         sources: sources.into_iter().collect::<Option<_>>()?,
         targets: targets.into_iter().collect::<Option<_>>()?,
         digest: String::new(),

@@ -11,7 +11,7 @@ use crate::config::{Config, SourceSpec, TargetSpec};
 use crate::model::{Anchor, Life};
 use crate::reconcile::mapping::GroupUse;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
-use crate::store::{State, TargetMeta};
+use crate::store::{State, TargetMeta, Vault};
 
 /// Everything a run needs that outlives it.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Session {
     pub config: Arc<Config>,
     /// The state directory, held by this process alone.
     pub state: Arc<State>,
+    /// The sealed secrets, if the configuration says how they are sealed.
+    pub vault: Option<Arc<Vault>>,
     /// The clock.
     pub clock: Clock,
     /// Told how many entries a read has returned so far.
@@ -43,9 +45,11 @@ impl Session {
     /// When another process holds it, or it cannot be used.
     pub fn open(config: Config) -> Result<Self, EngineError> {
         let state = State::open(&config.state_dir)?;
+        let vault = open_vault(&config)?;
         Ok(Self {
             config: Arc::new(config),
             state: Arc::new(state),
+            vault: vault.map(Arc::new),
             clock: Clock::System,
             read_progress: |_| {},
             apply_progress: |_, _| {},
@@ -208,6 +212,23 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The vault, if the configuration says how it is sealed and its key was read.
+fn open_vault(config: &Config) -> Result<Option<Vault>, EngineError> {
+    let Some(keys) = config.vault.as_ref().and_then(|spec| spec.keys.as_ref()) else {
+        return Ok(None);
+    };
+    let vault = Vault::open(&config.state_dir, keys)?;
+    for problem in vault.problems()? {
+        tracing::error!(%problem, "the vault is damaged; restore it from a backup");
+    }
+    if !vault.is_current()? {
+        tracing::warn!(
+            "the vault is still sealed with an old key; run `provost secrets rotate`, then remove the old key"
+        );
+    }
+    Ok(Some(vault))
 }
 
 /// What all targets of a source together need from it.

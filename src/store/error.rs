@@ -64,6 +64,22 @@ pub enum StoreError {
         /// What is wrong and the next step.
         what: String,
     },
+    /// The vault is not sealed with any of the keys that are named.
+    #[error("{path}: {what}", path = path.display())]
+    Key {
+        /// The vault.
+        path: PathBuf,
+        /// Which key it needs and the next step.
+        what: String,
+    },
+    /// Another secret is sealed under the same label. Nothing was changed.
+    #[error("{path}: another secret is sealed as {label} already; a new value needs a new generation", path = path.display())]
+    Taken {
+        /// The vault.
+        path: PathBuf,
+        /// The label.
+        label: String,
+    },
     /// An earlier write failed half way; what is in memory may not be what is on disk.
     #[error("{path}: an earlier write failed ({why}); restart provost, which checks and repairs its state", path = path.display())]
     Stopped {

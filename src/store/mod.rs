@@ -20,6 +20,7 @@ mod sources;
 mod state;
 mod targets;
 mod types;
+mod vault;
 mod verify;
 
 pub use documents::DocumentWrite;
@@ -30,3 +31,4 @@ pub use types::{
     Conclusion, IndexRow, Intent, OpId, Opened, PastEffect, ReadCommit, Release, Settled,
     SettledIndex, ShadowMove, SourceIndex, SourceMeta, TargetMeta, Verification,
 };
+pub use vault::{Label, Purpose, Vault, VaultCheck, VaultKey, VaultKeys};

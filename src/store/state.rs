@@ -166,7 +166,8 @@ fn begin(dir: &Path) -> Result<Journal, StoreError> {
         ));
     }
     let header = Header {
-        instance: *uuid::Uuid::new_v4().as_bytes(),
+        instance: crate::random::array()
+            .map_err(|e| StoreError::io(dir, "begin a journal", std::io::Error::other(e)))?,
         prior: Mark::default(),
     };
     Journal::replace(&dir.join(JOURNAL), header, |_| Ok(()))

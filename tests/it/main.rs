@@ -25,3 +25,4 @@ mod servers;
 mod store;
 mod support;
 mod tidy;
+mod vault;

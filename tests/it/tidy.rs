@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("reconcile", &["model"]),
     ("source", &["model"]),
     ("target", &["model"]),
-    ("store", &["model"]),
+    ("store", &["model", "random"]),
     ("deliver", &["model"]),
     ("report", &["model", "reconcile"]),
     (
@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "engine",
         &[
             "model",
+            "random",
             "reconcile",
             "report",
             "source",
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "model",
+            "random",
             "reconcile",
             "report",
             "source",
@@ -66,6 +68,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("reqwest", &["target", "deliver"]),
     ("lettre", &["deliver"]),
     ("cron", &["daemon", "config"]),
+    ("rand", &["random"]),
+    ("getrandom", &["random"]),
 ];
 
 /// Where the same input must always give the same answer.

@@ -57,7 +57,7 @@ pub fn read_trusted(path: &Path, largest: u64, secrets: Secrets) -> Result<Strin
 ///
 /// # Errors
 /// Why it is not read, with the file's name and never its content.
-pub fn read_secret(path: &Path, largest: u64, guard: Guard) -> Result<Zeroizing<String>, String> {
+pub fn read_secret(path: &Path, largest: u64, guard: Guard) -> Result<Zeroizing<Vec<u8>>, String> {
     let shown = path.display();
     let file = open(path, OFlags::NOFOLLOW)?;
     let about = regular(&file, path)?;
@@ -69,10 +69,7 @@ pub fn read_secret(path: &Path, largest: u64, guard: Guard) -> Result<Zeroizing<
         }
         owned(about.uid(), path)?;
     }
-    let bytes = read(file, path, largest)?;
-    let text =
-        std::str::from_utf8(&bytes).map_err(|_why| format!("{shown}: the secret is not UTF-8"))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    read(file, path, largest)
 }
 
 /// Writes a file that is not there yet, readable by its owner only, with the folders above it.

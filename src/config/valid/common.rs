@@ -15,6 +15,11 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest timeout that can be configured.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// What is wrong with secrets in the environment.
+pub const INHERITED: &str = "a secret in the environment is inherited by every child process";
+/// What to do about it.
+pub const NOT_INHERITED: &str = "use \"cred:NAME\" or \"file:/path\" outside of tests";
+
 /// The name of a source or target.
 pub fn name(section: &Section<'_>) -> Option<String> {
     let name = section.required(
@@ -60,11 +65,7 @@ pub fn secret(section: &Section<'_>, key: &str, outside: &dyn Outside) -> Option
         }
     };
     if let Reference::Environment(_) = reference {
-        section.warning(
-            key,
-            "a secret in the environment is inherited by every child process",
-            "use \"cred:NAME\" or \"file:/path\" outside of tests",
-        );
+        section.warning(key, INHERITED, NOT_INHERITED);
     }
     match outside.secrets() {
         Secrets::CheckFormOnly => Some(SecretString::from(String::new())),
