@@ -112,6 +112,7 @@ pub(super) async fn gather<'a>(
         live,
         register,
         references,
+        heirs: BTreeMap::new(),
         untouched,
     };
     Ok(Gathered {

@@ -1,7 +1,5 @@
 //! One change against the target: the call, what it means, and the shadow that follows from it.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::result::ChangeStatus;
@@ -105,7 +103,7 @@ async fn update(
     }
 }
 
-fn switch(how: &BTreeSet<How>, on: bool) -> AccountPatch {
+fn switch(how: &[How], on: bool) -> AccountPatch {
     AccountPatch {
         active: how.contains(&How::Deactivate).then_some(on),
         login_allowed: how.contains(&How::BlockLogin).then_some(on),

@@ -218,6 +218,10 @@ fn took_effect(intent: &Intent, account: &Account) -> bool {
     let closed = |how: &How| match how {
         How::Deactivate => account.active == Some(false),
         How::BlockLogin => account.login_allowed == Some(false),
+        // Nothing to be read on the account: repeating these is harmless.
+        How::FuzzPassword | How::RemoveEntitlements | How::RevokeSessions | How::Reassign(_) => {
+            false
+        }
     };
     match &intent.action {
         Action::Suspend(how) => how.iter().all(closed),

@@ -1,35 +1,6 @@
 //! What a target can do, settled before planning so that nothing is guessed at apply time.
 
 use std::collections::BTreeSet;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-/// How an account is made unusable, and usable again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum How {
-    /// The account's own active flag.
-    Deactivate,
-    /// A separate login switch that leaves the account active.
-    BlockLogin,
-}
-
-impl How {
-    /// As configuration, reports and JSON spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deactivate => "deactivate",
-            Self::BlockLogin => "block-login",
-        }
-    }
-}
-
-impl fmt::Display for How {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// What a target can do. Declared in configuration or discovered; never guessed.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,7 +7,9 @@
 mod account;
 mod anchor;
 mod capability;
+mod credential;
 mod dn;
+mod how;
 mod identity;
 mod outcome;
 mod overrides;
@@ -20,8 +22,10 @@ mod value;
 
 pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
-pub use capability::{Capabilities, How};
+pub use capability::Capabilities;
+pub use credential::{CredentialMode, Password, PasswordState, PasswordStep};
 pub use dn::{Dn, dn_key, dn_wide_key, normalise as normalise_dn};
+pub use how::{How, despite_failure};
 pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
 pub use outcome::Outcome;
 pub use overrides::{Override, OverrideEffect};

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{AccountId, Anchor, How, SuspendReason, Suspensions, Value};
+use super::{AccountId, Anchor, How, PasswordStep, SuspendReason, Suspensions, Value};
 
 /// What is done to one account. The order of the variants is the order of application.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Action {
-    /// Make an account unusable. First: it is security, and it frees licences and unique names.
-    Suspend(BTreeSet<How>),
+    /// Make an account unusable, by these steps in this order: those of the procedure that are not done yet.
+    /// First: it is security, and it frees licences and unique names.
+    Suspend(Vec<How>),
     /// Delete an account whose retention time after its suspension has passed. Only by explicit policy.
     Delete,
     /// Adopt an existing account for an identity. Changes our records only, never the target.
@@ -25,8 +26,8 @@ pub enum Action {
     Create,
     /// Grant or revoke entitlements.
     Entitle,
-    /// Make an account usable again that we suspended.
-    Reactivate(BTreeSet<How>),
+    /// Make an account usable again that we suspended, by undoing these steps in this order: the last one done comes first.
+    Reactivate(Vec<How>),
 }
 
 impl Action {
@@ -126,10 +127,18 @@ pub struct Change {
     pub reason: Reason,
     /// Attributes to set or clear (`Create`, `Link` shows what the account holds, `Update`).
     pub attributes: Vec<AttributeChange>,
-    /// Entitlements to grant (`Entitle`).
+    /// Entitlements to grant (`Entitle`), or to give back (`Reactivate`).
     pub grant: BTreeSet<String>,
-    /// Entitlements to revoke (`Entitle`).
+    /// Entitlements to revoke (`Entitle`), or to take away for the time of the suspension (`Suspend`).
     pub revoke: BTreeSet<String>,
+    /// What is done to the password; never its value.
+    pub password: Option<PasswordStep>,
+    /// Whose account gets the work (`Suspend` with a step that reassigns).
+    pub heir: Option<AccountId>,
+    /// The steps of the suspension that are done already, in the order in which they were done (`Suspend`).
+    pub done: Vec<How>,
+    /// Every step was approved before and was held up by one that failed (`Suspend`).
+    pub resumes: bool,
     /// The reasons to suspend as recorded before the change.
     pub suspended_before: Suspensions,
     /// The reasons to suspend that hold once the change is confirmed.
@@ -149,6 +158,10 @@ impl Change {
             attributes: Vec::new(),
             grant: BTreeSet::new(),
             revoke: BTreeSet::new(),
+            password: None,
+            heir: None,
+            done: Vec::new(),
+            resumes: false,
             suspended_before: Suspensions::new(),
             suspended_after: Suspensions::new(),
         }
@@ -243,6 +256,14 @@ pub enum HeldWhy {
     /// The target cannot do what is needed.
     #[error("the target cannot do this: {0}")]
     Incapable(String),
+    /// Work is to be reassigned, and nobody is there to get it.
+    #[error(
+        "nobody is there to get the {kind} of this account: the person has no manager with a usable account; name an account under [target.heir]"
+    )]
+    NoHeir {
+        /// The kind of work.
+        kind: String,
+    },
 }
 
 fn join<T: fmt::Display>(items: &[T]) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Anchor, How, Suspensions, Value};
+use super::{AccountId, Anchor, How, Password, Suspensions, Value};
 
 /// Where an account stands between us and the target.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -62,8 +62,14 @@ pub struct Shadow {
     pub entitlements: BTreeSet<String>,
     /// Why *we* suspended it; empty if we did not. Only what we suspended is re-activated by us.
     pub suspended: Suspensions,
-    /// How we suspended it.
-    pub suspended_by: BTreeSet<How>,
+    /// The steps of its suspension that are done and not undone, in the order in which they were done.
+    pub suspended_by: Vec<How>,
+    /// The steps that were approved with it and are still to be done: held up by one that failed.
+    pub pending: Vec<How>,
+    /// Entitlements that its suspension took away, to be given back: name, and whether we had granted it.
+    pub removed: BTreeMap<String, bool>,
+    /// What is known about its password.
+    pub password: Password,
     /// Since when it is suspended by us.
     pub suspended_since: Option<Timestamp>,
     /// The active flag as last acknowledged or observed.
@@ -91,7 +97,10 @@ impl Shadow {
             unkept: BTreeMap::new(),
             entitlements: BTreeSet::new(),
             suspended: Suspensions::new(),
-            suspended_by: BTreeSet::new(),
+            suspended_by: Vec::new(),
+            pending: Vec::new(),
+            removed: BTreeMap::new(),
+            password: Password::default(),
             suspended_since: None,
             active: None,
             life: Life::Live,

@@ -10,12 +10,10 @@
 //! | active, in scope    | deleted by others       | held: never made again behind an administrator's back      |
 //! | reasons to suspend  | none                    | nothing: an account that must not be usable is not created |
 //! | reasons to suspend  | free one matches        | in scope: link, then suspend. Out of scope: not ours       |
-//! | reasons to suspend  | linked, active          | suspend; attributes and entitlements stay as they are      |
-//! | reasons to suspend  | suspended by us         | nothing; after the retention time delete, if the policy says so |
+//! | reasons to suspend  | linked, steps left      | suspend by these steps; attributes stay as they are        |
+//! | reasons to suspend  | linked, all steps done  | nothing; after the retention time delete, if the policy says so |
 //! | gone, proven        | linked                  | as for reasons to suspend, with `leaver`                   |
 //! | missing, unproven   | linked, active          | held                                                       |
-
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -25,8 +23,9 @@ use super::desired::{Desired, Want};
 use super::entitle::entitle;
 use super::protect;
 use super::situation::{Person, Presence, Situation};
+use super::suspend;
 use crate::model::{
-    Account, AccountId, Action, AttributeChange, Change, Held, HeldWhy, How, Life, Notice, Reason,
+    Account, AccountId, Action, AttributeChange, Change, Held, HeldWhy, Life, Notice, Reason,
     Shadow, SuspendReason, Suspensions,
 };
 
@@ -229,7 +228,6 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
         .shadow()
         .map(|s| s.suspended.clone())
         .unwrap_or_default();
-    let usable = case.is_usable();
     if reasons.is_empty() {
         let Some(desired) = case.desired else { return };
         if let Some((attribute, message)) = desired.hold.clone() {
@@ -243,7 +241,7 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
         update(case, account, desired, reason, decision);
         entitle(case, Some(account), reason, decision);
         if before.is_empty() {
-            if !usable {
+            if case.is_shut() {
                 case.notice(
                     decision,
                     "deactivated in the application by somebody else; not re-activated",
@@ -253,20 +251,11 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
             decision.changes.clear();
             case.hold(decision, HeldWhy::Stale);
         } else {
-            let how = case
-                .shadow()
-                .map(|s| s.suspended_by.clone())
-                .unwrap_or_default();
-            let mut change = case.change(Action::Reactivate(how), reason);
-            change.account = Some(account.clone());
-            change.suspended_before = before;
-            decision.changes.push(change);
+            suspend::open(case, account, &before, reason, decision);
         }
         return;
     }
-    if usable {
-        suspend(case, account, &before, reasons, decision);
-    } else if !before.is_empty() {
+    if suspend::close(case, account, &before, reasons, decision) && !before.is_empty() {
         retire(case, account, &before, reasons, decision);
     }
 }
@@ -277,41 +266,6 @@ fn opening(before: &Suspensions) -> Reason {
         Some(SuspendReason::Leaver) | None => Reason::Rehire,
         Some(reason) => Reason::Cleared(*reason),
     }
-}
-
-fn suspend(
-    case: &Case<'_>,
-    account: &AccountId,
-    before: &Suspensions,
-    reasons: &Suspensions,
-    decision: &mut Decision,
-) {
-    let capabilities = case.situation.capabilities;
-    let how: BTreeSet<How> = case
-        .situation
-        .rules
-        .suspend_with
-        .iter()
-        .copied()
-        .filter(|how| match how {
-            How::Deactivate => capabilities.deactivate,
-            How::BlockLogin => capabilities.block_login,
-        })
-        .collect();
-    if how.is_empty() {
-        let what = "it offers none of the configured ways to suspend".to_owned();
-        return case.hold(decision, HeldWhy::Incapable(what));
-    }
-    let reason = match (before.is_empty(), reasons.first()) {
-        (true, Some(reason)) => Reason::Suspended(*reason),
-        // We suspended it before; somebody made it usable again.
-        (false, _) | (true, None) => Reason::Drift,
-    };
-    let mut change = case.change(Action::Suspend(how), reason);
-    change.account = Some(account.clone());
-    change.suspended_before = before.clone();
-    change.suspended_after = reasons.clone();
-    decision.changes.push(change);
 }
 
 /// A suspended account stays as it is until the retention time has passed.
@@ -369,21 +323,10 @@ impl Case<'_> {
         self.shadow().is_some_and(|shadow| shadow.account.is_some())
     }
 
-    /// Whether the account can be used now, as far as is known. Unknown counts as usable: suspending twice is harmless.
-    fn is_usable(&self) -> bool {
-        if let Some(live) = self.live
-            && (live.active.is_some() || live.login_allowed.is_some())
-        {
-            let blocked = self
-                .shadow()
-                .is_some_and(|s| s.suspended_by.contains(&How::BlockLogin))
-                && live.login_allowed == Some(false);
-            return live.active != Some(false) && !blocked;
-        }
-        match self.shadow() {
-            Some(shadow) => shadow.suspended.is_empty() && shadow.active != Some(false),
-            None => true,
-        }
+    /// Whether the account is known to be inactive, by whomever.
+    pub(super) fn is_shut(&self) -> bool {
+        let live = self.live.and_then(|live| live.active);
+        live.or_else(|| self.shadow()?.active) == Some(false)
     }
 
     pub(super) fn change(&self, action: Action, reason: Reason) -> Change {

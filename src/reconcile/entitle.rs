@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::diff::{Case, Decision};
+use super::suspend::given_back;
 use crate::model::{AccountId, Action, Reason};
 
 /// Grants and revokes entitlements. Ours is what we granted; others' grants stay unless the mapping owns the whole list.
@@ -42,7 +43,16 @@ pub(super) fn entitle(
         );
         revoke.clear();
     }
-    let grant: BTreeSet<String> = wanted.difference(held).cloned().collect();
+    // What a suspension took away is given back by undoing it.
+    let back = case
+        .shadow()
+        .map(|shadow| given_back(case, shadow))
+        .unwrap_or_default();
+    let grant: BTreeSet<String> = wanted
+        .difference(held)
+        .filter(|name| !back.contains(*name))
+        .cloned()
+        .collect();
     if grant.is_empty() && revoke.is_empty() {
         return;
     }

@@ -66,6 +66,13 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Every limit that a change counts against: a suspension that takes entitlements away counts as both.
+fn kinds(change: &Change) -> impl Iterator<Item = Kind> {
+    let also = (matches!(change.action, Action::Suspend(_)) && !change.revoke.is_empty())
+        .then_some(Kind::Revoke);
+    kind(change).into_iter().chain(also)
+}
+
 /// The kind of a change, if it has a limit. Links and grants have none.
 #[must_use]
 pub fn kind(change: &Change) -> Option<Kind> {
@@ -275,14 +282,16 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
         };
     }
     let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut destructive = 0;
     for change in plan
         .changes
         .iter()
         .filter(|change| !is_exempt(change, context))
     {
-        if let Some(kind) = kind(change) {
+        for kind in kinds(change) {
             *counts.entry(kind).or_default() += 1;
         }
+        destructive += usize::from(kind(change).is_some_and(Kind::is_destructive));
     }
     let limits = &rules.limits;
     let limit = |kind| -> Limit {
@@ -308,11 +317,7 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
             managed,
         })
         .collect();
-    let count = counts
-        .iter()
-        .filter(|(kind, _)| kind.is_destructive())
-        .map(|(_, count)| count)
-        .sum();
+    let count = destructive;
     let allowed = limits.suspend_per_day.allowed(managed);
     let recent = context.recent_destructive;
     if count > 0 && recent + count > allowed {
@@ -326,12 +331,13 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
     breaches
 }
 
-/// Suspending again somebody whose suspension was already confirmed is not a new effect (a restored backup, a curious administrator).
+/// Suspending again somebody whose suspension was already confirmed is not a new effect (a restored backup, a curious
+/// administrator), and neither is going on with steps that were approved before and held up by one that failed.
 ///
 /// Nor is completing an account that this very run made.
 fn is_exempt(change: &Change, context: &GuardContext) -> bool {
     let again = matches!(change.action, Action::Suspend(_))
-        && change.reason == Reason::Drift
+        && (change.reason == Reason::Drift || change.resumes)
         && !change.suspended_before.is_empty();
     let completes = change.action == Action::Update
         && !change.is_rename()
@@ -365,7 +371,7 @@ type Changes = Vec<Arc<Change>>;
 fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Changes, Changes) {
     let first = breaches.contains(&Breach::FirstRun);
     let day = breaches.iter().any(|b| matches!(b, Breach::Day { .. }));
-    let kinds: BTreeSet<Kind> = breaches
+    let over: BTreeSet<Kind> = breaches
         .iter()
         .filter_map(|breach| match breach {
             Breach::Limit { kind, .. } => Some(*kind),
@@ -380,9 +386,10 @@ fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Changes,
         })
         .collect();
     let is_staged = |change: &Change| {
-        let kind = kind(change).filter(|_| !is_exempt(change, context));
+        let counted = !is_exempt(change, context);
         first
-            || kind.is_some_and(|kind| kinds.contains(&kind) || (day && kind.is_destructive()))
+            || (counted
+                && kinds(change).any(|kind| over.contains(&kind) || (day && kind.is_destructive())))
             || (change.action == Action::Update
                 && change
                     .attributes

@@ -12,13 +12,16 @@ pub mod guard;
 pub mod mapping;
 mod observe;
 mod plan;
+mod procedure;
 mod protect;
 mod rules;
 mod situation;
+mod suspend;
 mod unique;
 
 pub use observe::{observe, remember};
 pub use plan::{Reconciled, reconcile};
+pub use procedure::{HeirRule, Procedures};
 pub use rules::{DriftPolicy, Limit, Limits, SyncPolicy, TargetRules};
 pub use situation::{Live, Person, Presence, Reference, Register, Situation, fold};
 pub use unique::names_of;

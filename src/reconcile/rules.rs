@@ -5,7 +5,8 @@ use std::fmt;
 
 use jiff::SignedDuration;
 
-use crate::model::How;
+use super::{HeirRule, Procedures};
+use crate::model::CredentialMode;
 
 /// Which kinds of change a target accepts at all. There is no default: an administrator must choose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,8 +114,12 @@ pub struct TargetRules {
     pub name: String,
     /// Which kinds of change are accepted.
     pub policy: SyncPolicy,
-    /// How accounts are suspended.
-    pub suspend_with: BTreeSet<How>,
+    /// How access is taken away.
+    pub suspend: Procedures,
+    /// Whose business the passwords are.
+    pub credentials: CredentialMode,
+    /// Who gets the work of people whose access is taken away.
+    pub heir: HeirRule,
     /// How long after its suspension an account is deleted; `None` means never.
     pub delete_after: Option<SignedDuration>,
     /// Whether people who exist but are out of scope are suspended.

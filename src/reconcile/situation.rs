@@ -90,6 +90,8 @@ pub struct Situation<'a> {
     pub register: Register,
     /// People that attributes refer to, by the DN as the attribute spells it. Unknown DNs are absent.
     pub references: BTreeMap<String, Reference>,
+    /// Whose account gets the work of whom, for people who may be suspended by reassigning work.
+    pub heirs: BTreeMap<Anchor, AccountId>,
     /// Identities not in `people` because nothing about them changed.
     pub untouched: usize,
 }

@@ -16,12 +16,14 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use provost::model::{
-    Account, AccountId, Action, Anchor, Capabilities, How, Life, Plan, Shadow, Value,
+    Account, AccountId, Action, Anchor, Capabilities, CredentialMode, How, Life, Plan, Shadow,
+    Value,
 };
 use provost::reconcile::guard::{Approval, GuardContext, review};
 use provost::reconcile::mapping::Mapping;
 use provost::reconcile::{
-    DriftPolicy, Limit, Limits, Reconciled, SyncPolicy, TargetRules, reconcile,
+    DriftPolicy, HeirRule, Limit, Limits, Procedures, Reconciled, SyncPolicy, TargetRules,
+    reconcile,
 };
 
 use given::{Entry, PEOPLE, Reading, entry};
@@ -123,7 +125,9 @@ fn rules(policy: SyncPolicy, drift: DriftPolicy, alternatives: bool) -> Rules {
         rules: TargetRules {
             name: "tiny".to_owned(),
             policy,
-            suspend_with: BTreeSet::from([How::Deactivate]),
+            suspend: Procedures::always(vec![How::Deactivate]),
+            credentials: CredentialMode::None,
+            heir: HeirRule::default(),
             delete_after: Some(SignedDuration::from_hours(24)),
             suspend_out_of_scope: true,
             review_first_run: false,

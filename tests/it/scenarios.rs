@@ -6,7 +6,7 @@
 
 mod given;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -161,6 +161,7 @@ fn situation<'a>(
         live: live(given, accounts),
         register,
         references,
+        heirs: BTreeMap::new(),
         untouched: 0,
     }
 }

@@ -13,9 +13,9 @@ use super::{Outside, TargetSpec, limits};
 use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
 use crate::config::syntax;
-use crate::model::How;
+use crate::model::{CredentialMode, How};
 use crate::reconcile::mapping::Mapping;
-use crate::reconcile::{DriftPolicy, SyncPolicy, TargetRules};
+use crate::reconcile::{DriftPolicy, HeirRule, Procedures, SyncPolicy, TargetRules};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -100,7 +100,9 @@ fn rules(section: &Section<'_>, name: Option<String>) -> Option<TargetRules> {
     let rules = TargetRules {
         name: name.unwrap_or_default(),
         policy: policy.unwrap_or(SyncPolicy::Sync),
-        suspend_with: suspend_with(section),
+        suspend: Procedures::always(suspend_with(section)),
+        credentials: CredentialMode::None,
+        heir: HeirRule::default(),
         delete_after: delete_after(section),
         suspend_out_of_scope: section.flag("suspend-out-of-scope", true),
         review_first_run: section.flag("review-first-run", true),
@@ -129,15 +131,15 @@ fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::ZERO)
 }
 
-fn suspend_with(section: &Section<'_>) -> BTreeSet<How> {
+fn suspend_with(section: &Section<'_>) -> Vec<How> {
     if !section.has("suspend-with") {
-        return BTreeSet::from([How::Deactivate]);
+        return vec![How::Deactivate];
     }
-    let mut hows = BTreeSet::new();
+    let mut hows = Vec::new();
     for word in section.texts("suspend-with") {
         match HOWS.iter().find(|(name, _)| *name == word.value) {
             Some((_, how)) => {
-                hows.insert(*how);
+                hows.push(how.clone());
             }
             None => section.findings().error(not_an_option(&word, &HOWS)),
         }
@@ -173,15 +175,23 @@ fn possible(section: &Section<'_>, rules: &TargetRules, can: Can) {
             "write [\"deactivate\"], or choose policy \"upsert-only\"",
         );
     } else if stops {
-        for how in &rules.suspend_with {
+        for how in &rules.suspend.default {
             let able = match how {
                 How::Deactivate => can.deactivate,
-                How::BlockLogin => can.block_login,
+                How::BlockLogin
+                | How::FuzzPassword
+                | How::RemoveEntitlements
+                | How::RevokeSessions
+                | How::Reassign(_) => can.block_login,
             };
             if !able {
                 let help = match how {
                     How::Deactivate => "write suspend-with = [\"block-login\"]",
-                    How::BlockLogin => "write suspend-with = [\"deactivate\"]",
+                    How::BlockLogin
+                    | How::FuzzPassword
+                    | How::RemoveEntitlements
+                    | How::RevokeSessions
+                    | How::Reassign(_) => "write suspend-with = [\"deactivate\"]",
                 };
                 section.error(
                     "suspend-with",

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::{Action, AttributeChange, Change, Held, HeldWhy, Suspensions, Value};
+use crate::model::{
+    Action, AttributeChange, Change, Held, HeldWhy, PasswordStep, Suspensions, Value,
+};
 use crate::report::Review;
 use crate::report::text::ChangeResult;
 
@@ -39,7 +41,10 @@ pub(super) struct ChangeV1<'a> {
     label: &'a str,
     account: Option<&'a str>,
     action: &'static str,
-    how: Vec<&'static str>,
+    how: Vec<String>,
+    done: Vec<String>,
+    password: Option<&'static str>,
+    heir: Option<&'a str>,
     reason: &'static str,
     rename: bool,
     attributes: Vec<AttributeV1<'a>>,
@@ -57,6 +62,9 @@ impl<'a> ChangeV1<'a> {
             account: change.account.as_ref().map(|id| id.0.as_str()),
             action: change.action.as_str(),
             how: how(&change.action),
+            done: change.done.iter().map(ToString::to_string).collect(),
+            password: change.password.map(PasswordStep::as_str),
+            heir: change.heir.as_ref().map(|id| id.0.as_str()),
             reason: change.reason.as_str(),
             rename: change.is_rename(),
             attributes: change.attributes.iter().map(AttributeV1::new).collect(),
@@ -68,9 +76,11 @@ impl<'a> ChangeV1<'a> {
     }
 }
 
-fn how(action: &Action) -> Vec<&'static str> {
+fn how(action: &Action) -> Vec<String> {
     match action {
-        Action::Suspend(how) | Action::Reactivate(how) => how.iter().map(|h| h.as_str()).collect(),
+        Action::Suspend(how) | Action::Reactivate(how) => {
+            how.iter().map(ToString::to_string).collect()
+        }
         Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => {
             Vec::new()
         }
@@ -161,6 +171,7 @@ fn held_why(why: &HeldWhy) -> &'static str {
         HeldWhy::Unconfirmed(_) => "unconfirmed",
         HeldWhy::Stale => "stale",
         HeldWhy::Incapable(_) => "incapable",
+        HeldWhy::NoHeir { .. } => "no-heir",
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anstyle::Style;
 
-use crate::model::{Action, AttributeChange, Change, How, Suspensions};
+use crate::model::{Action, AttributeChange, Change, How, PasswordStep, Suspensions};
 use crate::report::paint::{CHANGE, FAINT, GAIN, LOSS};
 use crate::report::safe;
 
@@ -39,9 +39,7 @@ fn block(change: &Change, out: &mut Page) {
     });
     let who = format!("{account}anchor {}", safe::text(change.anchor.as_str()));
     out.prose(4, FAINT, &who);
-    if let Some(how) = how(&change.action) {
-        out.line(&format!("    {how}"));
-    }
+    steps(change, out);
     let widest = change.attributes.iter().map(|a| a.name.chars().count());
     let column = widest.max().unwrap_or(0).min(32);
     for attribute in &change.attributes {
@@ -108,16 +106,54 @@ fn reasons(set: &Suspensions) -> String {
         .join(", ")
 }
 
-/// How the account is made unusable or usable, where that applies.
-fn how(action: &Action) -> Option<String> {
-    let named = |verb: &str, how: &BTreeSet<How>| {
-        let names: Vec<&str> = how.iter().map(|how| how.as_str()).collect();
-        (!names.is_empty()).then(|| format!("{verb} {}", names.join(" and ")))
+/// How the account is made unusable or usable, in the order in which it is done, and what happens to its password.
+fn steps(change: &Change, out: &mut Page) {
+    if !change.done.is_empty() {
+        let names: Vec<String> = change.done.iter().map(named).collect();
+        out.prose(4, FAINT, &format!("done before: {}", names.join(", ")));
+    }
+    let (verb, steps) = match &change.action {
+        Action::Suspend(steps) => ("by", steps.as_slice()),
+        Action::Reactivate(steps) => ("undoing", steps.as_slice()),
+        Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => {
+            ("", &[][..])
+        }
     };
-    match action {
-        Action::Suspend(how) => named("by", how),
-        Action::Reactivate(how) => named("undoing", how),
-        Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => None,
+    match steps {
+        [] => {}
+        [one] => out.line(&format!("    {verb} {}", step(one, change))),
+        several => {
+            for (i, how) in several.iter().enumerate() {
+                out.line(&format!("    {verb} {}. {}", i + 1, step(how, change)));
+            }
+        }
+    }
+    if let Some(text) = change.password.and_then(password) {
+        out.line(&format!("    password: {text}"));
+    }
+}
+
+fn named(how: &How) -> String {
+    safe::text(&how.to_string())
+}
+
+/// One step, with who gets the work.
+fn step(how: &How, change: &Change) -> String {
+    match (how, &change.heir) {
+        (How::Reassign(_), Some(heir)) => {
+            format!("{} to account {}", named(how), safe::quoted(&heir.0))
+        }
+        _ => named(how),
+    }
+}
+
+/// What is done to a password, where the steps do not say it. Its value is nowhere.
+fn password(step: PasswordStep) -> Option<&'static str> {
+    match step {
+        PasswordStep::Initial => Some("a random first one is set and delivered"),
+        PasswordStep::Temporary => Some("a temporary one is set and delivered"),
+        PasswordStep::Restore => Some("the one that is kept sealed is set again"),
+        PasswordStep::Fuzz => None,
     }
 }
 

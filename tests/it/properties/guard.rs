@@ -25,7 +25,7 @@ fn now() -> Timestamp {
 type Seed = (u8, u8, bool);
 
 fn change((who, what, harsh): Seed) -> Change {
-    let how = BTreeSet::from([How::Deactivate]);
+    let how = vec![How::Deactivate];
     let action = match what {
         0 => Action::Suspend(how),
         1 => Action::Delete,

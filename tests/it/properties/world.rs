@@ -254,6 +254,7 @@ impl World {
             live,
             register,
             references,
+            heirs: BTreeMap::new(),
             untouched: 0,
         }
     }

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use provost::model::{
-    Account, AccountId, Anchor, Capabilities, How, Life, Origin, Shadow, SuspendReason,
-    Suspensions, Value,
+    Account, AccountId, Anchor, Capabilities, CredentialMode, How, Life, Origin, Shadow,
+    SuspendReason, Suspensions, Value,
 };
-use provost::reconcile::{DriftPolicy, Limits, Presence, Reference, SyncPolicy, TargetRules};
+use provost::reconcile::{
+    DriftPolicy, HeirRule, Limits, Presence, Procedures, Reference, SyncPolicy, TargetRules,
+};
 use provost::source::settings::Flavour;
 use serde::Deserialize;
 
@@ -143,11 +145,9 @@ impl Given {
                 "create-only" => SyncPolicy::CreateOnly,
                 other => panic!("no such policy: {other}"),
             },
-            suspend_with: self
-                .suspend_with
-                .iter()
-                .filter_map(|how| how_of(how))
-                .collect(),
+            suspend: Procedures::always(steps(&self.suspend_with)),
+            credentials: CredentialMode::None,
+            heir: HeirRule::default(),
             delete_after: self
                 .delete_after_days
                 .map(|days| SignedDuration::from_hours(24 * days)),
@@ -239,7 +239,7 @@ impl GivenShadow {
         shadow.entitlements = self.entitlements.clone();
         shadow.suspended = self.suspended.iter().map(|name| reason_of(name)).collect();
         if !shadow.suspended.is_empty() {
-            shadow.suspended_by = BTreeSet::from([How::Deactivate]);
+            shadow.suspended_by = vec![How::Deactivate];
             shadow.active = Some(false);
         }
         shadow.suspended_since = self.suspended_since;
@@ -298,12 +298,10 @@ fn values(given: &BTreeMap<String, toml::Value>) -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn how_of(name: &str) -> Option<How> {
-    match name {
-        "deactivate" => Some(How::Deactivate),
-        "block-login" => Some(How::BlockLogin),
-        _ => None,
-    }
+/// Steps by name; the default list also holds capabilities that are no steps.
+fn steps(names: &[String]) -> Vec<How> {
+    let named = |name: &String| How::named(name);
+    names.iter().filter_map(named).collect()
 }
 
 fn reason_of(name: &str) -> SuspendReason {
