@@ -1,40 +1,41 @@
 //! Applying an approved plan: journal the intent, call, record the outcome, move the shadow. In that order, always.
+//!
+//! Changes go in windows. While the calls of one window are under way, another thread records how the window before it
+//! ended, and then what the window after it is about to do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
+use futures_util::{StreamExt as _, future, stream};
 
-use super::intent::intent;
+use super::book::{Book, Step};
 use super::members;
 use super::perform::{Bench, Performed, perform};
 use super::result::{ChangeResult, ChangeStatus};
-use crate::model::{Action, Anchor, Change, Shadow};
+use crate::model::{Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
-use crate::reconcile::mapping::Mapping;
-use crate::store::{Conclusion, Intent, OpId, ShadowMove, State, StoreError};
-use crate::target::{AccountWriter, ConnectorError};
+use crate::store::{Conclusion, OpId, ShadowMove, StoreError};
+use crate::target::ConnectorError;
 
-/// So many intents are made durable by one write to the disk, and so many calls at the most are in doubt after a crash.
-const WINDOW: usize = 1024;
-/// The same for entitlements. They go by group, so a small window would send every large group many times over, a few
-/// members each; and repeating a membership after a crash does no harm.
-const WINDOW_ENTITLE: usize = 32_768;
+/// So many intents are made durable by one write to the disk. Three windows are under way at a time, and so many calls
+/// at the most are in doubt after a crash.
+pub(super) const WINDOW: usize = 512;
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
 const FAILURES: usize = 20;
 
 /// What applying needs.
 pub(super) struct Applying<'a> {
-    pub target: &'a str,
-    pub run: u64,
-    pub state: &'a State,
-    pub writer: &'a dyn AccountWriter,
-    pub mapping: &'a Mapping,
-    pub now: Timestamp,
+    pub book: Book,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
+}
+
+/// One change whose call has ended.
+pub(super) struct Done {
+    pub change: Arc<Change>,
+    pub op: OpId,
+    pub performed: Performed,
 }
 
 /// How applying went.
@@ -45,43 +46,28 @@ pub(super) struct Applied {
     pub stopped: Option<ConnectorError>,
 }
 
-/// One change on its way.
-pub(super) struct Step<'a> {
-    pub change: &'a Arc<Change>,
-    pub op: OpId,
-    pub intent: Intent,
-}
-
 /// What is known while applying.
+#[derive(Default)]
 pub(super) struct Progress {
-    shadows: HashMap<Anchor, Shadow>,
     blocked: HashSet<Anchor>,
     failures: usize,
-    pub applied: Applied,
+    /// Set as soon as it is known that no further call makes sense.
+    stop: AtomicBool,
+    total: usize,
+    applied: Applied,
 }
 
 /// Applies every change of an approved plan, group by group in plan order.
 pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Applied, StoreError> {
     let mut progress = Progress {
-        shadows: HashMap::new(),
-        blocked: HashSet::new(),
-        failures: 0,
-        applied: Applied::default(),
+        total: plan.changes().len(),
+        ..Progress::default()
     };
-    let total = plan.changes().len();
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
-        let by_group = group.first().map(rank) == Some(Action::Entitle.as_str());
-        let size = if by_group { WINDOW_ENTITLE } else { WINDOW };
-        for window in group.chunks(size) {
-            let ready = progress.ready(window);
-            let steps = begin(&ready, &progress, by)?;
-            let done = if by_group {
-                members::entitle(steps, by).await
-            } else {
-                call(steps, by).await
-            };
-            progress.conclude(done, by)?;
-            (by.progress)(progress.applied.results.len(), total);
+        if group.first().map(rank) == Some(Action::Entitle.as_str()) {
+            members::entitle(group, &mut progress, by).await?;
+        } else {
+            one_by_one(group, &mut progress, by).await?;
         }
     }
     Ok(progress.applied)
@@ -91,51 +77,36 @@ fn rank(change: &Arc<Change>) -> &'static str {
     change.action.as_str()
 }
 
-/// Makes the intents durable.
-fn begin<'a>(
-    ready: &[&'a Arc<Change>],
-    progress: &Progress,
+/// Applies a group of changes each of which is a call of its own. Nobody has two of the same kind, so the windows of a
+/// group do not depend on each other.
+async fn one_by_one(
+    group: &[Arc<Change>],
+    progress: &mut Progress,
     by: &Applying<'_>,
-) -> Result<Vec<Step<'a>>, StoreError> {
-    let bench = bench(by);
-    let mut intents = Vec::with_capacity(ready.len());
-    for change in ready {
-        let before = match progress.shadows.get(&change.anchor) {
-            Some(shadow) => Some(shadow.clone()),
-            None => by.state.shadow(by.target, &change.anchor)?,
-        };
-        intents.push(intent(change, before.as_ref(), &bench));
+) -> Result<(), StoreError> {
+    let mut windows = group.chunks(WINDOW);
+    let mut next = windows.next();
+    let mut outcomes = Vec::new();
+    let mut steps = Vec::new();
+    while next.is_some() || !steps.is_empty() {
+        let ready = next.map(|window| progress.ready(window));
+        let recording = by.book.turn(outcomes, ready.unwrap_or_default());
+        let (done, begun) = future::join(call(steps, &progress.stop, by), recording).await;
+        outcomes = progress.judge(done, by);
+        steps = begun?;
+        next = windows.next();
     }
-    if intents.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ops = tokio::task::block_in_place(|| by.state.intend(by.target, by.run, &intents))?;
-    Ok(ready
-        .iter()
-        .zip(ops)
-        .zip(intents)
-        .map(|((change, op), intent)| Step { change, op, intent })
-        .collect())
-}
-
-pub(super) fn bench<'a>(by: &Applying<'a>) -> Bench<'a> {
-    Bench {
-        writer: by.writer,
-        mapping: by.mapping,
-        now: by.now,
-    }
+    by.book.turn(outcomes, Vec::new()).await.map(|_none| ())
 }
 
 /// Calls the target for each step, several at a time.
-async fn call<'a>(steps: Vec<Step<'a>>, by: &Applying<'_>) -> Vec<(Step<'a>, Performed)> {
-    let bench = bench(by);
+async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Done> {
+    let bench = by.book.bench();
     let bench = &bench;
-    let parallelism = by.writer.capabilities().parallelism.max(1);
-    let stopped = AtomicBool::new(false);
-    let stopped = &stopped;
+    let parallelism = by.book.writer.capabilities().parallelism.max(1);
     let calls: Vec<_> = steps
         .into_iter()
-        .map(|step| one(step, bench, stopped))
+        .map(|step| one(step, bench, stop))
         .collect();
     stream::iter(calls)
         .buffer_unordered(parallelism)
@@ -143,20 +114,25 @@ async fn call<'a>(steps: Vec<Step<'a>>, by: &Applying<'_>) -> Vec<(Step<'a>, Per
         .await
 }
 
-async fn one<'a>(step: Step<'a>, bench: &Bench<'_>, stopped: &AtomicBool) -> (Step<'a>, Performed) {
-    if stopped.load(Ordering::Relaxed) {
-        let performed = not_begun(&step, "the application stopped answering");
-        return (step, performed);
-    }
-    let performed = perform(step.change, &step.intent, bench).await;
+async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool) -> Done {
+    let performed = if stop.load(Ordering::Relaxed) {
+        not_begun(&step, "the application stopped answering")
+    } else {
+        perform(&step.change, &step.intent, bench).await
+    };
     if performed.stop.is_some() {
-        stopped.store(true, Ordering::Relaxed);
+        stop.store(true, Ordering::Relaxed);
     }
-    (step, performed)
+    let Step { change, op, .. } = step;
+    Done {
+        change,
+        op,
+        performed,
+    }
 }
 
 /// A step whose call was never made: nothing happened, so the shadow stays.
-pub(super) fn not_begun(step: &Step<'_>, why: &str) -> Performed {
+fn not_begun(step: &Step, why: &str) -> Performed {
     let shadow = step
         .intent
         .before
@@ -171,7 +147,7 @@ pub(super) fn not_begun(step: &Step<'_>, why: &str) -> Performed {
 
 impl Progress {
     /// The changes of a window that may go on; the others are recorded as skipped.
-    fn ready<'a>(&mut self, window: &'a [Arc<Change>]) -> Vec<&'a Arc<Change>> {
+    pub(super) fn ready(&mut self, window: &[Arc<Change>]) -> Vec<Arc<Change>> {
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
             let why = if self.applied.stopped.is_some() {
@@ -179,7 +155,7 @@ impl Progress {
             } else if self.blocked.contains(&change.anchor) {
                 "an earlier change to the same account failed"
             } else {
-                ready.push(change);
+                ready.push(Arc::clone(change));
                 continue;
             };
             self.applied.results.push(ChangeResult {
@@ -190,55 +166,58 @@ impl Progress {
         ready
     }
 
-    /// Makes the outcomes durable, then moves the shadows.
-    fn conclude(
+    /// What the ends of calls mean: for the report, for the changes to come, and for the journal.
+    pub(super) fn judge(
         &mut self,
-        done: Vec<(Step<'_>, Performed)>,
+        done: impl IntoIterator<Item = Done>,
         by: &Applying<'_>,
-    ) -> Result<(), StoreError> {
-        let mut conclusions = Vec::with_capacity(done.len());
-        for (step, performed) in done {
-            let result = describe(&performed.status);
-            log(by, step.change, &result);
-            match &performed.status {
-                ChangeStatus::Done | ChangeStatus::DoneWith(_) => {
-                    self.failures = self.failures.saturating_sub(1);
-                }
-                ChangeStatus::Failed(_)
-                | ChangeStatus::Unconfirmed(_)
-                | ChangeStatus::Skipped(_) => {
-                    self.failures += 1;
-                    self.blocked.insert(step.change.anchor.clone());
-                }
-            }
-            if let ShadowMove::Put(shadow) = &performed.shadow {
-                self.shadows
-                    .insert(step.change.anchor.clone(), shadow.clone());
-            }
-            if let Some(error) = performed.stop {
-                self.applied.stopped.get_or_insert(error);
-            }
-            // An operation whose outcome nobody knows stays open, so that the next run reads the account before it decides.
-            let known = !matches!(performed.status, ChangeStatus::Unconfirmed(_));
-            conclusions.push(Conclusion {
-                op: known.then_some(step.op),
-                anchor: step.change.anchor.clone(),
-                shadow: performed.shadow,
-                result,
-            });
-            self.applied.results.push(ChangeResult {
-                change: Arc::clone(step.change),
-                status: performed.status,
-            });
-        }
+    ) -> Vec<Conclusion> {
+        let done = done.into_iter();
+        let conclusions = done.map(|done| self.judge_one(done, by)).collect();
         if self.failures >= FAILURES && self.applied.stopped.is_none() {
             let why = "too many changes failed; the rest waits for the next run".to_owned();
             self.applied.stopped = Some(ConnectorError::Transient(why));
         }
-        if conclusions.is_empty() {
-            return Ok(());
+        if self.applied.stopped.is_some() {
+            self.stop.store(true, Ordering::Relaxed);
         }
-        tokio::task::block_in_place(|| by.state.conclude(by.target, conclusions))
+        (by.progress)(self.applied.results.len(), self.total);
+        conclusions
+    }
+
+    fn judge_one(&mut self, done: Done, by: &Applying<'_>) -> Conclusion {
+        let Done {
+            change,
+            op,
+            performed,
+        } = done;
+        let result = describe(&performed.status);
+        log(&by.book, &change, &result);
+        match &performed.status {
+            ChangeStatus::Done | ChangeStatus::DoneWith(_) => {
+                self.failures = self.failures.saturating_sub(1);
+            }
+            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
+                self.failures += 1;
+                self.blocked.insert(change.anchor.clone());
+            }
+        }
+        if let Some(error) = performed.stop {
+            self.applied.stopped.get_or_insert(error);
+        }
+        // An operation whose outcome nobody knows stays open, so that the next run reads the account before it decides.
+        let known = !matches!(performed.status, ChangeStatus::Unconfirmed(_));
+        let conclusion = Conclusion {
+            op: known.then_some(op),
+            anchor: change.anchor.clone(),
+            shadow: performed.shadow,
+            result,
+        };
+        self.applied.results.push(ChangeResult {
+            change,
+            status: performed.status,
+        });
+        conclusion
     }
 }
 
@@ -253,11 +232,11 @@ fn describe(status: &ChangeStatus) -> String {
 }
 
 /// One event per change, with fixed fields and no personal data.
-fn log(by: &Applying<'_>, change: &Change, result: &str) {
+fn log(book: &Book, change: &Change, result: &str) {
     tracing::info!(
         target: "provost::change",
-        run = by.run,
-        target_name = by.target,
+        run = book.run,
+        target_name = &*book.target,
         anchor = %change.anchor,
         action = change.action.as_str(),
         reason = change.reason.as_str(),

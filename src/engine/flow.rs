@@ -3,8 +3,10 @@
 //! A dry run and a real one are the same steps; the dry one never holds a writer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::apply::{Applying, apply};
+use super::book::Book;
 use super::gather::{Gathered, Inputs, View, gather};
 use super::recover::{self, Recovered, recover};
 use super::result::{ChangeStatus, TargetReport};
@@ -76,7 +78,7 @@ impl OneTarget<'_> {
             .map(|found| found.remark)
             .filter(|r| !r.is_empty())
             .collect();
-        let mut report = self.pass(&*writer, self.view, &BTreeSet::new()).await?;
+        let mut report = self.pass(&writer, self.view, &BTreeSet::new()).await?;
         // A newcomer's manager may be a newcomer too: references are completed in a second pass; chains need no third.
         let created = made(&report);
         let waiting = report
@@ -84,7 +86,7 @@ impl OneTarget<'_> {
             .as_ref()
             .is_some_and(|plan| !plan.pending.is_empty());
         if waiting && !created.is_empty() && report.error.is_none() {
-            match self.pass(&*writer, View::Sync, &created).await {
+            match self.pass(&writer, View::Sync, &created).await {
                 Ok(second) => report = merge(report, second),
                 Err(error) => report.error = Some(error.to_string()),
             }
@@ -97,23 +99,20 @@ impl OneTarget<'_> {
     /// Look, decide, judge, apply, settle: once.
     async fn pass(
         &self,
-        writer: &dyn AccountWriter,
+        writer: &Arc<dyn AccountWriter>,
         view: View,
         created: &BTreeSet<Anchor>,
     ) -> Result<TargetReport, EngineError> {
-        let reader: &dyn AccountReader = writer;
+        let reader: &dyn AccountReader = &**writer;
         let gathered = self.gather(reader, &[], view).await?;
         self.observe(&gathered)?;
         let Reconciled { plan, settled } = reconcile(&gathered.situation);
+        // Everything a plan is made from takes far more memory than the plan.
+        let digests = gathered.digests;
+        drop(gathered.situation);
         let mut report = self.judge(plan, created)?;
         self.apply(writer, &mut report).await?;
-        settle(
-            self.session,
-            &self.spec.name,
-            &gathered.digests,
-            &settled,
-            &report,
-        )?;
+        settle(self.session, &self.spec.name, &digests, &settled, &report)?;
         Ok(report)
     }
 
@@ -210,19 +209,22 @@ impl OneTarget<'_> {
 
     async fn apply(
         &self,
-        writer: &dyn AccountWriter,
+        writer: &Arc<dyn AccountWriter>,
         report: &mut TargetReport,
     ) -> Result<(), EngineError> {
         let Some(verdict) = &report.verdict else {
             return Ok(());
         };
-        let by = Applying {
-            target: &self.spec.name,
+        let book = Book {
+            target: self.spec.name.as_str().into(),
             run: self.run,
-            state: &self.session.state,
-            writer,
-            mapping: &self.spec.mapping,
+            state: Arc::clone(&self.session.state),
+            writer: Arc::clone(writer),
+            mapping: Arc::clone(&self.spec.mapping),
             now: self.session.clock.now(),
+        };
+        let by = Applying {
+            book,
             progress: &self.session.apply_progress,
         };
         let applied = apply(&verdict.approved, &by).await?;

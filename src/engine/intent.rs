@@ -7,7 +7,7 @@ use crate::model::{Action, Change, How, Life, Origin, Shadow, Value};
 use crate::store::Intent;
 
 /// The intent of a change: enough to find out after a crash what became of it.
-pub(super) fn intent(change: &Change, before: Option<&Shadow>, bench: &Bench<'_>) -> Intent {
+pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>) -> Intent {
     let mut keys = std::collections::BTreeMap::new();
     if change.action == Action::Create {
         for name in bench.mapping.identifying() {
@@ -22,11 +22,11 @@ pub(super) fn intent(change: &Change, before: Option<&Shadow>, bench: &Bench<'_>
         account: change
             .account
             .clone()
-            .or_else(|| before.and_then(|s| s.account.clone())),
+            .or_else(|| before.as_ref()?.account.clone()),
         keys,
         summary: summary(change),
-        before: before.cloned(),
-        after: intended(change, before, bench.now),
+        after: intended(change, before.as_ref(), bench.now),
+        before,
     }
 }
 

@@ -1,63 +1,89 @@
 //! Entitlements go by group: one request names many accounts. A person's change is done when all their groups are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::apply::{Applying, Step, bench};
+use super::apply::{Applying, Done, Progress, WINDOW};
+use super::intent::{intent, summary};
 use super::perform::{Performed, failed};
 use super::result::ChangeStatus;
-use crate::model::{AccountId, Anchor, Effect, Life, MembershipChange, Shadow};
-use crate::store::ShadowMove;
+use crate::model::{AccountId, Change, Effect, Life, MembershipChange, Shadow};
+use crate::store::{OpId, ShadowMove, StoreError};
 use crate::target::{AccountWriter, ConnectorError};
 
+/// So many people's entitlements are begun before the first group is sent: with fewer, every large group would be sent
+/// many times over, a few members each. Repeating a membership after a crash does no harm.
+const TOGETHER: usize = 64 * WINDOW;
+
+/// One person whose entitlements are on their way. Of the account only the id is kept: these are many.
+struct Member {
+    change: Arc<Change>,
+    op: OpId,
+    account: Option<AccountId>,
+}
+
+type Answers = BTreeMap<String, Result<(), ConnectorError>>;
+
 /// Carries out entitlement changes, group by group.
-pub(super) async fn entitle<'a>(
-    steps: Vec<Step<'a>>,
+pub(super) async fn entitle(
+    changes: &[Arc<Change>],
+    progress: &mut Progress,
     by: &Applying<'_>,
-) -> Vec<(Step<'a>, Performed)> {
+) -> Result<(), StoreError> {
+    for together in changes.chunks(TOGETHER) {
+        let mut members = Vec::with_capacity(together.len());
+        for window in together.chunks(WINDOW) {
+            let steps = by.book.turn(Vec::new(), progress.ready(window)).await?;
+            members.extend(steps.into_iter().map(|step| Member {
+                // The account of a newcomer was made earlier in this run: its id is in the shadow, not in the plan.
+                account: step.intent.account.or(step.intent.after.account),
+                change: step.change,
+                op: step.op,
+            }));
+        }
+        let answers = send_all(&members, by).await;
+        for window in members.chunks(WINDOW) {
+            let mut done = Vec::with_capacity(window.len());
+            for member in window {
+                let before = by.book.shadow(&member.change.anchor)?;
+                done.push(Done {
+                    change: Arc::clone(&member.change),
+                    op: member.op,
+                    performed: member.outcome(before, &answers, by),
+                });
+            }
+            let outcomes = progress.judge(done, by);
+            by.book.turn(outcomes, Vec::new()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends every group once, several at a time.
+async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
     let mut groups: BTreeMap<String, MembershipChange> = BTreeMap::new();
-    let mut accounts: HashMap<Anchor, AccountId> = HashMap::new();
-    for step in &steps {
-        // The account of a newcomer was made earlier in this run: its id is in the shadow, not in the plan.
-        let Some(id) = step
-            .intent
-            .account
-            .clone()
-            .or_else(|| step.intent.after.account.clone())
-        else {
+    for member in members {
+        let Some(id) = &member.account else {
             continue;
         };
-        accounts.insert(step.change.anchor.clone(), id.clone());
-        for name in &step.change.grant {
+        for name in &member.change.grant {
             group(&mut groups, name).add.insert(id.clone());
         }
-        for name in &step.change.revoke {
+        for name in &member.change.revoke {
             group(&mut groups, name).remove.insert(id.clone());
         }
     }
-    let parallelism = by.writer.capabilities().parallelism.max(1);
+    let writer = &*by.book.writer;
     let sending: Vec<_> = groups
         .into_values()
-        .map(|change| send(by.writer, change))
+        .map(|change| send(writer, change))
         .collect();
-    let answers: BTreeMap<String, Result<(), ConnectorError>> = stream::iter(sending)
-        .buffer_unordered(parallelism)
+    stream::iter(sending)
+        .buffer_unordered(writer.capabilities().parallelism.max(1))
         .collect()
-        .await;
-    steps
-        .into_iter()
-        .map(|step| {
-            let performed = match accounts.get(&step.change.anchor) {
-                Some(id) => outcome(&step, id, &answers, by),
-                None => {
-                    let error = ConnectorError::NotFound("the account has no id".to_owned());
-                    failed(&step.intent, &error, &bench(by))
-                }
-            };
-            (step, performed)
-        })
-        .collect()
+        .await
 }
 
 async fn send(
@@ -80,65 +106,66 @@ fn group<'a>(
         })
 }
 
-/// What one person's groups say together: what was confirmed is recorded, what failed is tried again.
-fn outcome(
-    step: &Step<'_>,
-    id: &AccountId,
-    answers: &BTreeMap<String, Result<(), ConnectorError>>,
-    by: &Applying<'_>,
-) -> Performed {
-    let before = step.intent.before.as_ref().unwrap_or(&step.intent.after);
-    let mut shadow: Shadow = before.clone();
-    shadow.account.get_or_insert_with(|| id.clone());
-    let mut errors = Vec::new();
-    let mut stop = None;
-    let mut unknown = false;
-    let mut check = |name: &String| match answers.get(name) {
-        Some(Ok(())) => true,
-        Some(Err(error)) => {
-            errors.push(format!("{name}: {error}"));
-            unknown |= matches!(error, ConnectorError::Ambiguous(_));
-            if matches!(
-                error,
-                ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. }
-            ) {
-                stop = Some(error.clone());
-            }
-            false
-        }
-        None => false,
-    };
-    for name in &step.change.grant {
-        if check(name) {
-            shadow.entitlements.insert(name.clone());
-        }
-    }
-    for name in &step.change.revoke {
-        if check(name) {
-            shadow.entitlements.remove(name);
-        }
-    }
-    let (status, result) = if errors.is_empty() {
-        (ChangeStatus::Done, "done".to_owned())
-    } else if unknown {
-        // A grant that may have taken effect may be ours to revoke: the account is read before anything is decided.
-        shadow.life = Life::Unconfirmed {
-            doing: step.intent.summary.clone(),
+impl Member {
+    /// What one person's groups say together: what was confirmed is recorded, what failed is tried again.
+    fn outcome(&self, before: Option<Shadow>, answers: &Answers, by: &Applying<'_>) -> Performed {
+        let bench = by.book.bench();
+        let Some(id) = &self.account else {
+            let error = ConnectorError::NotFound("the account has no id".to_owned());
+            return failed(&intent(&self.change, before, &bench), &error, &bench);
         };
-        let text = errors.join("; ");
-        (ChangeStatus::Unconfirmed(text.clone()), text)
-    } else {
-        let text = errors.join("; ");
-        (ChangeStatus::Failed(text.clone()), text)
-    };
-    shadow.remember(Effect {
-        at: by.now,
-        what: step.intent.summary.clone(),
-        result,
-    });
-    Performed {
-        status,
-        shadow: ShadowMove::Put(shadow),
-        stop,
+        let mut shadow = before.unwrap_or_else(|| intent(&self.change, None, &bench).after);
+        shadow.account.get_or_insert_with(|| id.clone());
+        let mut errors = Vec::new();
+        let mut stop = None;
+        let mut unknown = false;
+        let mut check = |name: &String| match answers.get(name) {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                errors.push(format!("{name}: {error}"));
+                unknown |= matches!(error, ConnectorError::Ambiguous(_));
+                if matches!(
+                    error,
+                    ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. }
+                ) {
+                    stop = Some(error.clone());
+                }
+                false
+            }
+            None => false,
+        };
+        for name in &self.change.grant {
+            if check(name) {
+                shadow.entitlements.insert(name.clone());
+            }
+        }
+        for name in &self.change.revoke {
+            if check(name) {
+                shadow.entitlements.remove(name);
+            }
+        }
+        let (status, result) = if errors.is_empty() {
+            (ChangeStatus::Done, "done".to_owned())
+        } else if unknown {
+            // A grant that may have taken effect may be ours to revoke: the account is read before anything is decided.
+            shadow.life = Life::Unconfirmed {
+                doing: summary(&self.change),
+            };
+            let text = errors.join("; ");
+            (ChangeStatus::Unconfirmed(text.clone()), text)
+        } else {
+            let text = errors.join("; ");
+            (ChangeStatus::Failed(text.clone()), text)
+        };
+        shadow.remember(Effect {
+            at: bench.now,
+            what: summary(&self.change),
+            result,
+        });
+        Performed {
+            status,
+            shadow: ShadowMove::Put(shadow),
+            stop,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The flow of one run, and applying an approved plan. The only room that sees both the core and the outside.
 
 mod apply;
+mod book;
 mod clock;
 mod error;
 mod flow;

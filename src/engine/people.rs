@@ -1,5 +1,7 @@
 //! Who is in a source now, for `explain`. Remembers nothing and decides nothing.
 
+use std::sync::Arc;
+
 use super::snapshot::Standing;
 use super::{EngineError, Session};
 use crate::model::Identity;
@@ -25,7 +27,7 @@ impl Session {
                 continue;
             }
             if let Some(identity) = snapshot.identity(anchor, &self.state)? {
-                each(identity);
+                each(Arc::unwrap_or_clone(identity));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Everybody in a directory as of one read: an index of all, and in full only those who changed.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
@@ -49,7 +49,7 @@ pub struct Snapshot {
     /// Entries without a usable anchor, for the report.
     pub problems: Vec<EntryProblem>,
     rows: HashMap<Anchor, Row>,
-    changed: HashMap<Anchor, Identity>,
+    changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     by_dn: OnceLock<HashMap<u64, Anchor>>,
     meta: Option<SourceMeta>,
@@ -59,7 +59,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct IndexSieve {
     rows: HashMap<Anchor, Row>,
-    changed: HashMap<Anchor, Identity>,
+    changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     problems: Vec<EntryProblem>,
     seen: u64,
@@ -106,7 +106,7 @@ impl IndexSieve {
                 groups: Vec::new(),
                 state: SourceState::default(),
             };
-            self.changed.insert(anchor, identity);
+            self.changed.insert(anchor, Arc::new(identity));
         }
     }
 
@@ -143,7 +143,8 @@ impl Sieve for IndexSieve {
         let (seen, dirty) = (true, true);
         self.rows
             .insert(identity.anchor.clone(), Row { row, seen, dirty });
-        self.changed.insert(identity.anchor.clone(), identity);
+        self.changed
+            .insert(identity.anchor.clone(), Arc::new(identity));
         self.count();
     }
 
@@ -273,7 +274,7 @@ impl Snapshot {
         let mut rows = Vec::new();
         for (anchor, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
             match self.changed.get(anchor) {
-                Some(identity) => changed.push((identity.clone(), row.row)),
+                Some(identity) => changed.push((Arc::clone(identity), row.row)),
                 None => rows.push((anchor.clone(), row.row)),
             }
         }
@@ -327,7 +328,7 @@ impl Snapshot {
             Standing::Missing(_) => Presence::MissingOnce,
             Standing::Unproven => Presence::Unproven,
             Standing::Present => match self.identity(anchor, state)? {
-                Some(identity) => Presence::Present(Box::new(identity)),
+                Some(identity) => Presence::Present(identity),
                 None => Presence::Unreadable(
                     "its stored copy is lost; the next read restores it".to_owned(),
                 ),
@@ -340,10 +341,10 @@ impl Snapshot {
         &self,
         anchor: &Anchor,
         state: &State,
-    ) -> Result<Option<Identity>, EngineError> {
+    ) -> Result<Option<Arc<Identity>>, EngineError> {
         match self.changed.get(anchor) {
-            Some(identity) => Ok(Some(identity.clone())),
-            None => Ok(state.identity(&self.source, anchor)?),
+            Some(identity) => Ok(Some(Arc::clone(identity))),
+            None => Ok(state.identity(&self.source, anchor)?.map(Arc::new)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Everything a plan is made from: one value per input, the time included.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::model::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Presence {
     /// It was read.
-    Present(Box<Identity>),
+    Present(Arc<Identity>),
     /// Its entry came back but could not be read in full.
     Unreadable(String),
     /// Absent from a complete read, but not yet confirmed by a second one.

@@ -31,6 +31,17 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecE
     postcard::to_stdvec(value).map_err(|_unrepresentable| CodecError::Content)
 }
 
+/// As [`encode`], behind what is there already.
+///
+/// # Errors
+/// As [`encode`].
+pub(super) fn encode_onto<T: Serialize + ?Sized>(
+    bytes: Vec<u8>,
+    value: &T,
+) -> Result<Vec<u8>, CodecError> {
+    postcard::to_extend(value, bytes).map_err(|_unrepresentable| CodecError::Content)
+}
+
 /// The value; trailing bytes are an error.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     match postcard::take_from_bytes(bytes) {

@@ -3,8 +3,11 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{CodecError, decode, encode};
+use super::codec::{CodecError, decode, encode_onto};
 use super::types::OpId;
+
+/// Most entries are smaller than this, in bytes.
+const USUAL: usize = 1024;
 
 /// What an entry is about. Enough to know which shadows, operations and metas are current.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,14 +87,12 @@ pub(super) fn write<B: Serialize + ?Sized>(
     head: Head<'_>,
     body: &B,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = encode(&head)?;
-    bytes.extend_from_slice(&encode(body)?);
-    Ok(bytes)
+    encode_onto(head_bytes(head)?, body)
 }
 
-/// The bytes of a head, for a body that is already encoded.
+/// The bytes of a head, with room for a body to follow.
 pub(super) fn head_bytes(head: Head<'_>) -> Result<Vec<u8>, CodecError> {
-    encode(&head)
+    encode_onto(Vec::with_capacity(USUAL), &head)
 }
 
 /// The head of an entry and its body's bytes.
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn the_shadow_is_found_in_front_of_the_result() {
         let shadow = Shadow::new(Anchor::new("a").unwrap(), "A".to_owned(), Origin::Created);
-        let bytes = encode(&(&shadow, "done")).unwrap();
+        let bytes = encode_onto(Vec::new(), &(&shadow, "done")).unwrap();
         let found = shadow_bytes(&bytes).unwrap();
         assert_eq!(decode::<Shadow>(found).unwrap(), shadow);
         assert!(shadow_bytes(&bytes[..4]).is_err());

@@ -389,26 +389,30 @@ impl Journal {
                 std::io::Error::new(std::io::ErrorKind::FileTooLarge, "the commit is too large");
             (e, true)
         };
-        let mut payload = Vec::with_capacity(12 + items.iter().map(|i| i.len() + 4).sum::<usize>());
-        payload.extend_from_slice(&(self.mark.seq + 1).to_le_bytes());
+        let size = FRAME + 12 + items.iter().map(|i| i.len() + 4).sum::<usize>();
+        let mut frame = Vec::with_capacity(size);
+        frame.extend_from_slice(&[0; FRAME]);
+        frame.extend_from_slice(&(self.mark.seq + 1).to_le_bytes());
         let count = u32::try_from(items.len()).map_err(|_many| too_large())?;
-        payload.extend_from_slice(&count.to_le_bytes());
+        frame.extend_from_slice(&count.to_le_bytes());
         let mut offsets = Vec::with_capacity(items.len());
         for item in items {
             let length = u32::try_from(item.len()).map_err(|_large| too_large())?;
-            payload.extend_from_slice(&length.to_le_bytes());
-            offsets.push(self.end + (FRAME + payload.len()) as u64);
-            payload.extend_from_slice(item);
+            frame.extend_from_slice(&length.to_le_bytes());
+            offsets.push(self.end + frame.len() as u64);
+            frame.extend_from_slice(item);
         }
+        let (head, payload) = frame.split_at_mut(FRAME);
         let length = u32::try_from(payload.len())
             .map_err(|_large| too_large())?
             .to_le_bytes();
-        let crc = self.header.payload_check(&payload);
-        let mut frame = Vec::with_capacity(FRAME + payload.len());
-        frame.extend_from_slice(&length);
-        frame.extend_from_slice(&self.header.length_check(length).to_le_bytes());
-        frame.extend_from_slice(&crc.to_le_bytes());
-        frame.extend_from_slice(&payload);
+        let crc = self.header.payload_check(payload);
+        let checks = [
+            length,
+            self.header.length_check(length).to_le_bytes(),
+            crc.to_le_bytes(),
+        ];
+        head.copy_from_slice(checks.as_flattened());
         if let Err(e) = self.file.write_all_at(&frame, self.end) {
             let undone = self.file.set_len(self.end).is_ok();
             return Err((e, undone));

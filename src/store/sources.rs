@@ -156,10 +156,10 @@ impl State {
             add(anchor, Step::Update(row));
         }
         for (identity, row) in changed {
-            let payload = codec::encode(&identity).map_err(|e| self.unencodable(e))?;
+            let payload = codec::encode(&*identity).map_err(|e| self.unencodable(e))?;
             let key = keys::by_anchor(Kind::Identity, source, &identity.anchor);
             writing.change(key, Some(&payload))?;
-            add(identity.anchor, Step::Put(row));
+            add(identity.anchor.clone(), Step::Put(row));
         }
         for anchor in &gone {
             add(anchor.clone(), Step::Remove);

@@ -317,8 +317,13 @@ fn ended(
         ShadowMove::Put(mut shadow) => {
             // The key decides whose shadow it is.
             shadow.anchor = anchor.clone();
-            changes.put(key, &shadow_payload(generation, &codec::encode(&shadow)?));
-            entry::write(head(Moved::Put), &(&shadow, &result))
+            let head = entry::head_bytes(head(Moved::Put))?;
+            let start = head.len();
+            let item = codec::encode_onto(head, &shadow)?;
+            // The cache gets the very bytes that the journal has.
+            let bytes = item.get(start..).ok_or(CodecError::Content)?;
+            changes.put(key, &shadow_payload(generation, bytes));
+            codec::encode_onto(item, &result)
         }
         ShadowMove::Remove => {
             changes.remove(key);

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ pub struct SourceMeta {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReadCommit {
     /// New and changed people.
-    pub changed: Vec<(Identity, IndexRow)>,
+    pub changed: Vec<(Arc<Identity>, IndexRow)>,
     /// Index rows that changed without their identity (missed counters).
     pub rows: Vec<(Anchor, IndexRow)>,
     /// People to forget.

@@ -121,7 +121,7 @@ fn situation<'a>(
         .map(|identity| Person {
             anchor: identity.anchor.clone(),
             shadow: given.shadow(&identity.anchor),
-            presence: Presence::Present(Box::new(identity)),
+            presence: Presence::Present(identity.into()),
             imposed: BTreeSet::new(),
         })
         .collect();

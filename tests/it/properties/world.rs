@@ -184,7 +184,7 @@ impl World {
                 Presence::Unreadable("not UTF-8".to_owned())
             }
             Some(entry) if !unseen => {
-                Presence::Present(Box::new(self.identity(n, entry, reading.groupless)))
+                Presence::Present(self.identity(n, entry, reading.groupless).into())
             }
             Some(_) | None => match self.missed.get(&n) {
                 Some(2) => Presence::Gone,

@@ -60,7 +60,9 @@ fn a_read_is_remembered_and_its_changes_too() {
     assert_eq!(state.source_meta("ad").unwrap(), None);
     // More than one batch.
     let first = ReadCommit {
-        changed: (0..5000).map(|n| (identity(n, "old"), row(1))).collect(),
+        changed: (0..5000)
+            .map(|n| (identity(n, "old").into(), row(1)))
+            .collect(),
         rows: Vec::new(),
         gone: Vec::new(),
         meta: meta(5000),
@@ -72,8 +74,8 @@ fn a_read_is_remembered_and_its_changes_too() {
     };
     let second = ReadCommit {
         changed: vec![
-            (identity(1, "new"), row(2)),
-            (identity(9000, "new"), row(2)),
+            (identity(1, "new").into(), row(2)),
+            (identity(9000, "new").into(), row(2)),
         ],
         rows: vec![(anchor(2), missed), (anchor(777_777), missed)],
         gone: vec![anchor(3)],
@@ -115,7 +117,9 @@ fn a_read_without_changes_writes_only_that_it_was_made() {
     let (_root, path) = dir();
     let state = State::open(&path).unwrap();
     let first = ReadCommit {
-        changed: (0..2000).map(|n| (identity(n, "old"), row(1))).collect(),
+        changed: (0..2000)
+            .map(|n| (identity(n, "old").into(), row(1)))
+            .collect(),
         rows: Vec::new(),
         gone: Vec::new(),
         meta: meta(2000),
