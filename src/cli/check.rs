@@ -4,12 +4,16 @@ mod online;
 
 use std::fmt::Write as _;
 
-use crate::config::{Config, Secrets};
+use crate::config::{Config, Secrets, Timetable};
+use crate::engine::Clock;
 use crate::model::Outcome;
 
 use super::args::{Check, Global};
 use super::out::Out;
 use super::{Stop, load, out};
+
+/// How many of the next scheduled times are shown.
+const FIRINGS: usize = 5;
 
 pub(super) fn run(args: &Check, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     // Somebody who checks a change on their desk need not have the server's secrets.
@@ -29,6 +33,21 @@ pub(super) fn run(args: &Check, global: &Global, out: &mut Out) -> Result<Outcom
     Ok(Outcome::NothingToDo)
 }
 
+/// A time as it was written, and when that is: whoever wrote it sees what it means.
+fn next(when: Option<&Timetable>) -> String {
+    let Some(when) = when else {
+        return "never".to_owned();
+    };
+    let firings: Vec<String> = when
+        .firings(Clock::System.now())
+        .take(FIRINGS)
+        .map(|at| when.zone().to_datetime(at))
+        .map(|at| at.strftime("%a %Y-%m-%d %H:%M").to_string())
+        .collect();
+    let zone = when.zone().iana_name().unwrap_or("UTC");
+    format!("{} ({zone}): {}", when.text(), firings.join(", "))
+}
+
 fn valid(config: &Config, files: usize) -> String {
     let mut text = format!("The configuration is valid ({files} files).\n");
     let sources: Vec<&str> = config.sources.iter().map(|s| &*s.settings.name).collect();
@@ -38,6 +57,12 @@ fn valid(config: &Config, files: usize) -> String {
         let policy = target.rules.policy;
         let (name, from) = (&target.name, &target.source);
         writeln!(text, "  target   {name}: from {from}, policy {policy}").ok();
+        for (what, when) in [
+            ("sync", &target.schedule.sync),
+            ("reconcile", &target.schedule.reconcile),
+        ] {
+            writeln!(text, "             {what:<10} {}", next(when.as_ref())).ok();
+        }
     }
     text
 }

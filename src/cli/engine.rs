@@ -20,7 +20,7 @@ pub(super) fn request(targets: &[String], live: bool) -> Request {
     Request {
         targets: targets.to_vec(),
         view: if live { View::Reconcile } else { View::Sync },
-        approve: None,
+        ..Request::default()
     }
 }
 

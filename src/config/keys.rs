@@ -14,13 +14,46 @@ pub struct Keys {
 /// The file itself.
 pub const ROOT: Keys = Keys {
     table: "the file's top level",
-    keys: &["version", "state-dir", "secrets", "source", "target"],
+    keys: &[
+        "version",
+        "state-dir",
+        "secrets",
+        "schedule",
+        "control",
+        "metrics",
+        "source",
+        "target",
+    ],
 };
 
 /// How secrets of our own making are kept.
 pub const SECRET_STORE: Keys = Keys {
     table: "[secrets]",
     keys: &["key", "old-keys"],
+};
+
+/// When the daemon works.
+pub const SCHEDULE: Keys = Keys {
+    table: "[schedule]",
+    keys: &["zone", "sync", "reconcile", "jitter"],
+};
+
+/// When it works on one source or target.
+pub const OWN_SCHEDULE: Keys = Keys {
+    table: "[source.schedule] or [target.schedule]",
+    keys: &["zone", "sync", "reconcile"],
+};
+
+/// Who may speak to the daemon.
+pub const CONTROL: Keys = Keys {
+    table: "[control]",
+    keys: &["path", "view-group", "operate-group"],
+};
+
+/// Where the daemon is measured.
+pub const METRICS: Keys = Keys {
+    table: "[metrics]",
+    keys: &["listen"],
 };
 
 /// A source before its type is known.
@@ -54,6 +87,7 @@ pub const SOURCE_LDAP: Keys = Keys {
         "binary-attributes",
         "start-attribute",
         "end-attribute",
+        "schedule",
         "limits",
     ],
 };
@@ -75,6 +109,7 @@ pub const SOURCE_LDIF: Keys = Keys {
         "binary-attributes",
         "start-attribute",
         "end-attribute",
+        "schedule",
         "limits",
     ],
 };
@@ -128,6 +163,7 @@ pub const TARGET_SCIM: Keys = Keys {
         "reactivate",
         "protected-accounts",
         "protected-people",
+        "schedule",
         "limits",
         "url",
         "danger-plain-text",
@@ -166,6 +202,7 @@ pub const TARGET_SANDBOX: Keys = Keys {
         "reactivate",
         "protected-accounts",
         "protected-people",
+        "schedule",
         "limits",
         "path",
         "capabilities",
@@ -249,6 +286,10 @@ pub const AUTH_CLIENT: Keys = Keys {
 pub const ALL: &[&Keys] = &[
     &ROOT,
     &SECRET_STORE,
+    &SCHEDULE,
+    &OWN_SCHEDULE,
+    &CONTROL,
+    &METRICS,
     &SOURCE_LDAP,
     &SOURCE_LDIF,
     &ANCHOR,

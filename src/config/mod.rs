@@ -10,9 +10,11 @@ mod raw;
 mod secret;
 mod suggest;
 mod syntax;
+mod timetable;
 mod units;
 mod valid;
 
 pub use diagnostic::{FileProblems, Problems, Severity};
 pub use load::{Loaded, load, load_embedded};
-pub use valid::{Config, Secrets, SourceSpec, TargetSpec, VaultSpec};
+pub use timetable::Timetable;
+pub use valid::{Config, Control, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec};

@@ -10,9 +10,11 @@ mod connector;
 mod limits;
 mod secrets;
 mod servers;
+mod service;
 mod source;
 mod target;
 
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use crate::reconcile::{Limit, TargetRules};
 use crate::source::settings::SourceSettings;
 use crate::store::VaultKeys;
 use crate::target::settings::ConnectorSettings;
+
+pub use service::{Control, Schedule};
 
 /// The only version of the format there is.
 const VERSION: u32 = 1;
@@ -55,6 +59,10 @@ pub struct Config {
     pub sources: Vec<SourceSpec>,
     /// The applications, in the order of the file.
     pub targets: Vec<TargetSpec>,
+    /// Who may speak to the daemon, and where.
+    pub control: Control,
+    /// Where the daemon's metrics are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// SHA-256 over the configuration file and its mapping files, in lower-case hexadecimal.
     pub digest: String,
     /// Whether the settings hold the secrets.
@@ -96,6 +104,8 @@ pub struct TargetSpec {
     pub confirm_absence_reads: u32,
     /// How it is spoken to.
     pub connector: ConnectorSettings,
+    /// When it is worked on.
+    pub schedule: Schedule,
 }
 
 impl Config {
@@ -182,7 +192,7 @@ pub fn read(
         .map(|section| source::read(section, outside))
         .collect();
     let target_sections = root.tables("target");
-    let targets: Vec<_> = target_sections
+    let mut targets: Vec<_> = target_sections
         .iter()
         .map(|section| target::read(section, outside))
         .collect();
@@ -198,15 +208,23 @@ pub fn read(
             "add a [[target]]: an application whose accounts follow the directory",
         );
     }
+    service::schedules(&root, &source_sections, &target_sections, &mut targets);
     unique_names(&source_sections);
     unique_names(&target_sections);
     known_sources(&source_sections, &target_sections);
     shared_applications(&target_sections);
+    let metrics = service::metrics(&root);
+    // Its problems are recorded even where there is no state directory to put the socket in.
+    let state_dir = state_dir.map(|dir| outside.resolve(&dir.value));
+    let fallback = PathBuf::new();
+    let control = service::control(&root, state_dir.as_deref().unwrap_or(&fallback), outside);
     Some(Config {
-        state_dir: outside.resolve(&state_dir?.value),
+        state_dir: state_dir?,
         vault: vault?,
         sources: sources.into_iter().collect::<Option<_>>()?,
         targets: targets.into_iter().collect::<Option<_>>()?,
+        control,
+        metrics,
         digest: String::new(),
         secrets: outside.secrets(),
     })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt as _, future, stream};
+use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Step};
 use super::members;
@@ -21,12 +22,16 @@ use crate::target::ConnectorError;
 /// So many intents are made durable by one write to the disk. Three windows are under way at a time, and so many calls
 /// at the most are in doubt after a crash.
 pub(super) const WINDOW: usize = 512;
+/// Why a change was not begun although nothing was wrong.
+const INTERRUPTED: &str = "the run was asked to end early";
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
 const FAILURES: usize = 20;
 
 /// What applying needs.
 pub(super) struct Applying<'a> {
     pub book: Book,
+    /// Cancelled when nothing more should be begun.
+    pub stop: &'a CancellationToken,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
 }
@@ -53,6 +58,8 @@ pub(super) struct Progress {
     failures: usize,
     /// Set as soon as it is known that no further call makes sense.
     stop: AtomicBool,
+    /// Cancelled when nothing more should be begun, although nothing is wrong.
+    interrupt: CancellationToken,
     total: usize,
     applied: Applied,
 }
@@ -61,6 +68,7 @@ pub(super) struct Progress {
 pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Applied, StoreError> {
     let mut progress = Progress {
         total: plan.changes().len(),
+        interrupt: by.stop.clone(),
         ..Progress::default()
     };
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
@@ -106,7 +114,7 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
     let parallelism = by.book.writer.capabilities().parallelism.max(1);
     let calls: Vec<_> = steps
         .into_iter()
-        .map(|step| one(step, bench, stop))
+        .map(|step| one(step, bench, stop, by.stop))
         .collect();
     stream::iter(calls)
         .buffer_unordered(parallelism)
@@ -114,8 +122,15 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
         .await
 }
 
-async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool) -> Done {
-    let performed = if stop.load(Ordering::Relaxed) {
+async fn one(
+    step: Step,
+    bench: &Bench<'_>,
+    stop: &AtomicBool,
+    interrupt: &CancellationToken,
+) -> Done {
+    let performed = if interrupt.is_cancelled() {
+        not_begun(&step, INTERRUPTED)
+    } else if stop.load(Ordering::Relaxed) {
         not_begun(&step, "the application stopped answering")
     } else {
         perform(&step.change, &step.intent, bench).await
@@ -150,7 +165,9 @@ impl Progress {
     pub(super) fn ready(&mut self, window: &[Arc<Change>]) -> Vec<Arc<Change>> {
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
-            let why = if self.applied.stopped.is_some() {
+            let why = if self.interrupt.is_cancelled() {
+                INTERRUPTED
+            } else if self.applied.stopped.is_some() {
                 "the application stopped answering"
             } else if self.blocked.contains(&change.anchor) {
                 "an earlier change to the same account failed"
@@ -198,7 +215,8 @@ impl Progress {
                 self.failures = self.failures.saturating_sub(1);
             }
             ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
-                self.failures += 1;
+                // What was not begun because time was up says nothing about the application.
+                self.failures += usize::from(!self.interrupt.is_cancelled());
                 self.blocked.insert(change.anchor.clone());
             }
         }

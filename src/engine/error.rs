@@ -35,6 +35,12 @@ pub enum EngineError {
     /// A digest was given that is not the one that waits.
     #[error("{0}")]
     Digest(String),
+    /// The stored read of a source was asked for, and there is none.
+    #[error("source \"{0}\" was never read; the next sync reads it")]
+    NeverRead(String),
+    /// The run was asked to end before it changed anything.
+    #[error("interrupted before anything was changed; the next run goes on")]
+    Interrupted,
     /// A part of the run panicked. The others went on.
     #[error("the run of \"{0}\" ended in a panic; please report it with the log")]
     Panicked(String),
@@ -46,8 +52,9 @@ impl EngineError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Store(StoreError::Locked { .. }) => Outcome::Locked,
-            Self::Source(_) => Outcome::SourceIncomplete,
+            Self::Source(_) | Self::NeverRead(_) => Outcome::SourceIncomplete,
             Self::Unknown { .. } => Outcome::ConfigInvalid,
+            Self::Interrupted => Outcome::PartlyFailed,
             Self::Store(_) | Self::Target { .. } | Self::Digest(_) | Self::Panicked(_) => {
                 Outcome::Failed
             }

@@ -9,7 +9,7 @@ use super::apply::{Applying, apply};
 use super::book::Book;
 use super::gather::{Gathered, Inputs, View, gather};
 use super::recover::{self, Recovered, recover};
-use super::result::{ChangeStatus, TargetReport};
+use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
@@ -39,7 +39,9 @@ impl OneTarget<'_> {
             self.sync().await
         };
         let report = result.unwrap_or_else(|error| TargetReport::failed(&self.spec.name, &error));
+        let untouched = report.plan.is_none() && report.retry == Retry::Interrupted;
         if !self.dry
+            && !untouched
             && let Err(error) = remember(self.session, &report)
         {
             return TargetReport::failed(&self.spec.name, &error);
@@ -53,7 +55,9 @@ impl OneTarget<'_> {
             .await
             .map_err(|e| self.failed(e))?;
         let recovered = self.recover(&*reader).await?;
-        let gathered = self.gather(&*reader, &recovered, self.view).await?;
+        let gathered = self
+            .unless_stopped(self.gather(&*reader, &recovered, self.view))
+            .await?;
         let decided = reconcile(&gathered.situation);
         let mut report = self.judge(decided.plan, &BTreeSet::new())?;
         report.remarks = recovered
@@ -85,7 +89,8 @@ impl OneTarget<'_> {
             .plan
             .as_ref()
             .is_some_and(|plan| !plan.pending.is_empty());
-        if waiting && !created.is_empty() && report.error.is_none() {
+        let stopped = self.session.stop.is_cancelled();
+        if waiting && !created.is_empty() && report.error.is_none() && !stopped {
             match self.pass(&writer, View::Sync, &created).await {
                 Ok(second) => report = merge(report, second),
                 Err(error) => report.error = Some(error.to_string()),
@@ -104,7 +109,7 @@ impl OneTarget<'_> {
         created: &BTreeSet<Anchor>,
     ) -> Result<TargetReport, EngineError> {
         let reader: &dyn AccountReader = &**writer;
-        let gathered = self.gather(reader, &[], view).await?;
+        let gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
         self.observe(&gathered)?;
         let Reconciled { plan, settled } = reconcile(&gathered.situation);
         // Everything a plan is made from takes far more memory than the plan.
@@ -114,6 +119,15 @@ impl OneTarget<'_> {
         self.apply(writer, &mut report).await?;
         settle(self.session, &self.spec.name, &digests, &settled, &report)?;
         Ok(report)
+    }
+
+    /// Reading may end at any moment; nothing is lost by it.
+    async fn unless_stopped<T>(
+        &self,
+        reading: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let stopped = self.session.stop.run_until_cancelled(reading).await;
+        stopped.unwrap_or(Err(EngineError::Interrupted))
     }
 
     async fn recover(&self, reader: &dyn AccountReader) -> Result<Vec<Recovered>, EngineError> {
@@ -182,6 +196,7 @@ impl OneTarget<'_> {
             error: None,
             remarks: Vec::new(),
             outcome: crate::model::Outcome::NothingToDo,
+            retry: Retry::No,
         })
     }
 
@@ -225,10 +240,18 @@ impl OneTarget<'_> {
         };
         let by = Applying {
             book,
+            stop: &self.session.stop,
             progress: &self.session.apply_progress,
         };
         let applied = apply(&verdict.approved, &by).await?;
         report.results = applied.results;
+        let unmade = report.unmade().next().is_some();
+        report.retry = match &applied.stopped {
+            _ if unmade && self.session.stop.is_cancelled() => Retry::Interrupted,
+            Some(error) => Retry::of(error),
+            None if unmade => Retry::Soon,
+            None => Retry::No,
+        };
         report.error = applied.stopped.map(|error| error.to_string());
         Ok(())
     }
@@ -271,6 +294,9 @@ fn made(report: &TargetReport) -> BTreeSet<Anchor> {
 fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
     first.results.extend(second.results);
     first.error = first.error.or(second.error);
+    if first.retry == Retry::No {
+        first.retry = second.retry;
+    }
     if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {
         plan.changes.extend(more.changes);
         plan.held.extend(

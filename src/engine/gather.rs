@@ -16,9 +16,10 @@ use crate::store::{SettledIndex, State};
 use crate::target::AccountReader;
 
 /// How the target is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum View {
     /// Shadows are believed; newcomers are looked up. The usual run.
+    #[default]
     Sync,
     /// Every account is listed and compared: finds drift and orphans.
     Reconcile,

@@ -11,7 +11,7 @@ use super::perform::{Performed, failed};
 use super::result::ChangeStatus;
 use crate::model::{AccountId, Change, Effect, Life, MembershipChange, Shadow};
 use crate::store::{OpId, ShadowMove, StoreError};
-use crate::target::{AccountWriter, ConnectorError};
+use crate::target::ConnectorError;
 
 /// So many people's entitlements are begun before the first group is sent: with fewer, every large group would be sent
 /// many times over, a few members each. Repeating a membership after a crash does no harm.
@@ -78,7 +78,7 @@ async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
     let writer = &*by.book.writer;
     let sending: Vec<_> = groups
         .into_values()
-        .map(|change| send(writer, change))
+        .map(|change| send(by, change))
         .collect();
     stream::iter(sending)
         .buffer_unordered(writer.capabilities().parallelism.max(1))
@@ -86,11 +86,12 @@ async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
         .await
 }
 
-async fn send(
-    writer: &dyn AccountWriter,
-    change: MembershipChange,
-) -> (String, Result<(), ConnectorError>) {
-    let answer = writer.set_members(&change).await;
+async fn send(by: &Applying<'_>, change: MembershipChange) -> (String, Result<(), ConnectorError>) {
+    if by.stop.is_cancelled() {
+        let why = "not begun, as the run was asked to end early".to_owned();
+        return (change.entitlement, Err(ConnectorError::Transient(why)));
+    }
+    let answer = by.book.writer.set_members(&change).await;
     (change.entitlement, answer)
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::EngineError;
 use crate::model::{Change, Outcome, Plan};
 use crate::reconcile::guard::Verdict;
+use crate::source::SourceError;
+use crate::target::ConnectorError;
 
 /// How one change ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +36,19 @@ pub struct ChangeResult {
     pub status: ChangeStatus,
 }
 
+impl ChangeResult {
+    /// Whether it was made and confirmed.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        match self.status {
+            ChangeStatus::Done | ChangeStatus::DoneWith(_) => true,
+            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// The run of one target.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TargetReport {
@@ -49,6 +66,44 @@ pub struct TargetReport {
     pub remarks: Vec<String>,
     /// The outcome.
     pub outcome: Outcome,
+    /// Whether and when another try is worth while.
+    pub retry: Retry,
+}
+
+/// Whether another try before the next scheduled run is worth while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Retry {
+    /// Nothing is left to do, or only what a person must look at.
+    #[default]
+    No,
+    /// Something failed that may work in a moment.
+    Soon,
+    /// The application named the pause that it wants.
+    After(Duration),
+    /// Credentials were refused: trying often may lock the account.
+    Late,
+    /// The run was asked to end early.
+    Interrupted,
+}
+
+impl Retry {
+    /// What an application's error asks for.
+    #[must_use]
+    pub(super) fn of(error: &ConnectorError) -> Self {
+        match error {
+            ConnectorError::Throttled {
+                retry_after: Some(pause),
+            } => Self::After(*pause),
+            ConnectorError::Unauthorised(_) => Self::Late,
+            ConnectorError::Throttled { retry_after: None }
+            | ConnectorError::Transient(_)
+            | ConnectorError::Conflict(_)
+            | ConnectorError::NotFound(_)
+            | ConnectorError::Rejected(_)
+            | ConnectorError::Ambiguous(_)
+            | ConnectorError::Protocol(_) => Self::Soon,
+        }
+    }
 }
 
 /// A whole run.
@@ -102,7 +157,7 @@ impl RunReport {
 impl TargetReport {
     /// The report of a target for which no plan could be made.
     #[must_use]
-    pub fn failed(target: &str, error: &super::EngineError) -> Self {
+    pub fn failed(target: &str, error: &EngineError) -> Self {
         Self {
             target: target.to_owned(),
             plan: None,
@@ -111,7 +166,32 @@ impl TargetReport {
             error: Some(error.to_string()),
             remarks: Vec::new(),
             outcome: error.outcome(),
+            retry: match error {
+                EngineError::Target { error, .. } => Retry::of(error),
+                EngineError::Interrupted => Retry::Interrupted,
+                EngineError::Source(SourceError::Refused { .. }) => Retry::Late,
+                EngineError::Unknown { .. } | EngineError::Digest(_) => Retry::No,
+                EngineError::Store(_)
+                | EngineError::Source(_)
+                | EngineError::NeverRead(_)
+                | EngineError::Panicked(_) => Retry::Soon,
+            },
         }
+    }
+
+    /// The report of a target whose source could not be read.
+    #[must_use]
+    pub fn unread(target: &str, why: String) -> Self {
+        Self {
+            outcome: Outcome::SourceIncomplete,
+            retry: Retry::Soon,
+            ..Self::failed(target, &EngineError::Digest(why))
+        }
+    }
+
+    /// Changes that were allowed and not made.
+    pub fn unmade(&self) -> impl Iterator<Item = &ChangeResult> {
+        self.results.iter().filter(|result| !result.is_made())
     }
 
     /// The outcome that follows from plan, verdict and results.
@@ -130,13 +210,7 @@ impl TargetReport {
         {
             return Outcome::Quarantined;
         }
-        let complete = |result: &ChangeResult| match result.status {
-            ChangeStatus::Done | ChangeStatus::DoneWith(_) => true,
-            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
-                false
-            }
-        };
-        if !self.results.iter().all(complete) {
+        if self.unmade().next().is_some() {
             return Outcome::PartlyFailed;
         }
         if dry && !plan.changes.is_empty() {

@@ -5,16 +5,28 @@ use std::sync::Arc;
 
 use super::flow::OneTarget;
 use super::gather::View;
-use super::result::{RunReport, SourceReport, TargetReport};
+use super::result::{RunReport, TargetReport};
 use super::{EngineError, Session, Snapshot};
 
+/// Where a run takes people from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Read {
+    /// The directory is read now; the last read stands in if it cannot be reached.
+    #[default]
+    Now,
+    /// The last read, as stored: time alone has moved on. Nothing is asked of the directory.
+    Stored,
+}
+
 /// What to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The targets; empty means all.
     pub targets: Vec<String>,
     /// How the targets are looked at.
     pub view: View,
+    /// Where people are taken from.
+    pub read: Read,
     /// The digest of a whole plan that a person approved, or a prefix of it.
     pub approve: Option<String>,
 }
@@ -47,10 +59,10 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
         .collect();
     let only = names.len() == 1;
     for name in names {
-        match read(session, name, dry).await {
+        match session.snapshot(name, request.read, dry).await {
             Ok(snapshot) => {
-                sources.insert(name.to_owned(), describe(&snapshot));
-                snapshots.insert(name.to_owned(), Ok(Arc::new(snapshot)));
+                sources.insert(name.to_owned(), snapshot.describe());
+                snapshots.insert(name.to_owned(), Ok(snapshot));
             }
             Err(error) if only => return Err(error),
             Err(error) => {
@@ -60,41 +72,29 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
     }
     let mut tasks = Vec::new();
     for spec in targets {
-        let name = spec.name.clone();
-        let task = match snapshots.get(&spec.source) {
-            Some(Ok(snapshot)) => {
-                let (session, snapshot) = (session.clone(), Arc::clone(snapshot));
-                let approve = request.approve.clone();
-                let view = request.view;
-                Ok(tokio::spawn(async move {
-                    let one = OneTarget {
-                        session: &session,
-                        spec: &spec,
-                        snapshot: &snapshot,
-                        view,
-                        approve,
-                        run,
-                        dry,
-                    };
-                    Box::pin(one.run()).await
-                }))
-            }
+        let one = match snapshots.get(&spec.source) {
+            Some(Ok(snapshot)) => Ok(Arc::clone(snapshot)),
             Some(Err(why)) => Err(why.clone()),
             None => Err("its source was not read".to_owned()),
         };
-        tasks.push((name, task));
+        let how = TargetRun {
+            view: request.view,
+            approve: request.approve.clone(),
+            run,
+            dry,
+        };
+        let session = session.clone();
+        tasks.push(tokio::spawn(async move {
+            match one {
+                Ok(snapshot) => session.run_target(&spec.name, snapshot, how).await,
+                Err(why) => TargetReport::unread(&spec.name, why),
+            }
+        }));
     }
     let mut reports = Vec::new();
-    for (name, task) in tasks {
-        reports.push(match task {
-            Ok(task) => task.await.unwrap_or_else(|_panic| {
-                TargetReport::failed(&name, &EngineError::Panicked(name.clone()))
-            }),
-            Err(why) => TargetReport {
-                outcome: crate::model::Outcome::SourceIncomplete,
-                ..TargetReport::failed(&name, &EngineError::Digest(why))
-            },
-        });
+    for task in tasks {
+        // A panic inside is a report already; none is lost.
+        reports.extend(task.await.ok());
     }
     let ended = session.clock.now();
     Ok(RunReport {
@@ -106,28 +106,69 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
     })
 }
 
-/// Reads a source and, unless this is a dry run, remembers the read.
-async fn read(session: &Session, name: &str, dry: bool) -> Result<Snapshot, EngineError> {
-    let mut snapshot = session.fetch(name).await?;
-    if !dry {
-        if snapshot.is_complete() {
-            session.forget_acceptance(name)?;
-        }
-        tokio::task::block_in_place(|| snapshot.commit(&session.state))?;
-    }
-    Ok(snapshot)
+/// How one target is run.
+#[derive(Clone, Debug)]
+pub struct TargetRun {
+    /// How it is looked at.
+    pub view: View,
+    /// The digest of a whole plan that a person approved, or a prefix of it.
+    pub approve: Option<String>,
+    /// The number of the run; 0 for a dry one.
+    pub run: u64,
+    /// Whether nothing is changed anywhere.
+    pub dry: bool,
 }
 
-fn describe(snapshot: &Snapshot) -> SourceReport {
-    SourceReport {
-        server: snapshot.server.clone(),
-        read_at: snapshot.read_at,
-        people: snapshot.people,
-        shortfalls: snapshot.shortfalls.clone(),
-        problems: snapshot
-            .problems
-            .iter()
-            .map(|p| format!("{}: {}", p.dn, p.why))
-            .collect(),
+impl Session {
+    /// Everybody in a source, for any number of targets. What was read is remembered, unless this is for a dry run.
+    ///
+    /// # Errors
+    /// When the store fails, or the source cannot be read and never was.
+    pub async fn snapshot(
+        &self,
+        source: &str,
+        read: Read,
+        dry: bool,
+    ) -> Result<Arc<Snapshot>, EngineError> {
+        let mut snapshot = match read {
+            Read::Now => self.fetch(source).await?,
+            Read::Stored => self.stored(source)?,
+        };
+        if !dry && read == Read::Now {
+            if snapshot.is_complete() {
+                self.forget_acceptance(source)?;
+            }
+            tokio::task::block_in_place(|| snapshot.commit(&self.state))?;
+        }
+        Ok(Arc::new(snapshot))
+    }
+
+    /// Runs one target to its end. Trouble is in the report, and so is a panic.
+    pub async fn run_target(
+        &self,
+        target: &str,
+        snapshot: Arc<Snapshot>,
+        how: TargetRun,
+    ) -> TargetReport {
+        let spec = match self.target(target) {
+            Ok(spec) => spec.clone(),
+            Err(error) => return TargetReport::failed(target, &error),
+        };
+        let session = self.clone();
+        let run = tokio::spawn(async move {
+            let one = OneTarget {
+                session: &session,
+                spec: &spec,
+                snapshot: &snapshot,
+                view: how.view,
+                approve: how.approve,
+                run: how.run,
+                dry: how.dry,
+            };
+            Box::pin(one.run()).await
+        });
+        run.await.unwrap_or_else(|_panic| {
+            TargetReport::failed(target, &EngineError::Panicked(target.to_owned()))
+        })
     }
 }

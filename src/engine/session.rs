@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
@@ -24,6 +25,8 @@ pub struct Session {
     pub vault: Option<Arc<Vault>>,
     /// The clock.
     pub clock: Clock,
+    /// Cancelled when runs should end early: the change in hand is finished, the rest waits for the next run.
+    pub stop: CancellationToken,
     /// Told how many entries a read has returned so far.
     pub read_progress: fn(u64),
     /// Told how many changes are done, of how many.
@@ -51,6 +54,7 @@ impl Session {
             state: Arc::new(state),
             vault: vault.map(Arc::new),
             clock: Clock::System,
+            stop: CancellationToken::new(),
             read_progress: |_| {},
             apply_progress: |_, _| {},
         })
@@ -146,11 +150,28 @@ impl Session {
                 Some(meta) if !matches!(error, SourceError::Refused { .. }) => {
                     drop(sieve);
                     let index = self.state.source_index(name)?;
-                    Ok(Snapshot::stored(name, index, &meta, &error.to_string()))
+                    let why = vec![error.to_string()];
+                    Ok(Snapshot::stored(name, index, &meta, why))
                 }
                 Some(_) | None => Err(error.into()),
             },
         }
+    }
+
+    /// The last read of a source.
+    ///
+    /// # Errors
+    /// When it was never read, or the store fails.
+    pub(super) fn stored(&self, name: &str) -> Result<Snapshot, EngineError> {
+        self.source(name)?;
+        tokio::task::block_in_place(|| {
+            let Some(meta) = self.state.source_meta(name)? else {
+                return Err(EngineError::NeverRead(name.to_owned()));
+            };
+            let index = self.state.source_index(name)?;
+            let shortfalls = meta.shortfalls.clone();
+            Ok(Snapshot::stored(name, index, &meta, shortfalls))
+        })
     }
 
     /// Everybody who has an account in a target of this source.

@@ -46,7 +46,8 @@ pub(super) fn settle(
             .map(|due| Settled {
                 digest: *digest,
                 due: due.map(jiff::Timestamp::as_second),
-            });
+            })
+            .or_else(|| unsettled(known.get(anchor), settled.get(anchor)));
         if known.get(anchor) != mark.as_ref() {
             marks.push((anchor.clone(), mark));
         }
@@ -57,6 +58,17 @@ pub(super) fn settle(
     Ok(tokio::task::block_in_place(|| {
         session.state.commit_settled(target, &marks)
     })?)
+}
+
+/// Somebody who must be looked at again keeps the moment at which time alone changes what they should have: an edge must
+/// not be missed because something else went wrong before it.
+fn unsettled(known: Option<&Settled>, due: Option<&Option<jiff::Timestamp>>) -> Option<Settled> {
+    let now = due.copied().flatten().map(jiff::Timestamp::as_second);
+    let due = now.or_else(|| known.and_then(|known| known.due))?;
+    Some(Settled {
+        digest: [0; 16],
+        due: Some(due),
+    })
 }
 
 /// Remembers how the run of a target ended: outcome, what waits for release, destructive effects of the last day.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::EngineError;
+use super::{EngineError, SourceReport};
 use crate::model::{
     Anchor, Attributes, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall,
     Sieve, SourceState, dn_key,
@@ -229,8 +229,13 @@ impl Snapshot {
         }
     }
 
-    /// The last read as stored, when the directory cannot be reached now. Absence in it means nothing new.
-    pub(super) fn stored(source: &str, index: SourceIndex, meta: &SourceMeta, why: &str) -> Self {
+    /// The last read as stored, when the directory cannot be reached now, or need not be. Absence in it means nothing new.
+    pub(super) fn stored(
+        source: &str,
+        index: SourceIndex,
+        meta: &SourceMeta,
+        shortfalls: Vec<String>,
+    ) -> Self {
         let rows = index
             .into_iter()
             .map(|(anchor, row)| {
@@ -243,7 +248,7 @@ impl Snapshot {
             source: source.to_owned(),
             read_at: meta.last_full_at.unwrap_or(meta.read_at),
             people: meta.entries,
-            shortfalls: vec![why.to_owned()],
+            shortfalls,
             server: meta.server.clone(),
             problems: Vec::new(),
             rows,
@@ -351,6 +356,19 @@ impl Snapshot {
     /// Who is meant by a DN that an attribute holds.
     pub(super) fn by_dn(&self, name: &str) -> Option<&Anchor> {
         self.dns().get(&dn_key(name)?)
+    }
+
+    /// What reports say of it.
+    #[must_use]
+    pub fn describe(&self) -> SourceReport {
+        let problems = self.problems.iter();
+        SourceReport {
+            server: self.server.clone(),
+            read_at: self.read_at,
+            people: self.people,
+            shortfalls: self.shortfalls.clone(),
+            problems: problems.map(|p| format!("{}: {}", p.dn, p.why)).collect(),
+        }
     }
 
     /// Whether this read was complete.

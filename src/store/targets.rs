@@ -105,6 +105,27 @@ impl State {
         Ok(index)
     }
 
+    /// The first moment after `after` (Unix seconds) at which time alone changes what somebody should have in a target.
+    /// Marks that mean nothing any more count too: an edge too many costs a look, one too few an hour of access.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if a record is.
+    pub fn earliest_due(&self, target: &str, after: i64) -> Result<Option<i64>, StoreError> {
+        let _inner = self.inner()?;
+        let mut earliest: Option<i64> = None;
+        let prefix = keys::prefix(Kind::Settled, target);
+        let scanned = self.cache.scan(&prefix, &mut |_, payload| {
+            let rows: Vec<Mark> = codec::decode(payload).map_err(content)?;
+            let dues = rows.iter().filter_map(|(_, settled, _)| settled.due);
+            for due in dues.filter(|due| *due > after) {
+                earliest = Some(earliest.map_or(due, |known| known.min(due)));
+            }
+            Ok(())
+        });
+        scanned.map_err(|e| self.doubt(e))?;
+        Ok(earliest)
+    }
+
     /// Remembers or forgets settled marks. Losing them is harmless: everybody is then looked at again.
     ///
     /// # Errors

@@ -72,6 +72,23 @@ fn installed(file: &Path) -> (TempDir, PathBuf) {
 }
 
 #[test]
+fn check_shows_the_next_five_times() {
+    let (folder, path) = installed(Path::new("config/examples/ldif-sandbox.toml"));
+    let text = fs::read_to_string(&path).unwrap();
+    let schedule = "\n[schedule]\nzone = \"Europe/Berlin\"\nsync = \"0 6 29 2 *\"\nreconcile = \"never\"\n\n[[source]]";
+    fs::write(&path, text.replacen("\n[[source]]", schedule, 1)).unwrap();
+    let output = super::cli::provost(folder.path(), &["-c", "provost.toml", "check"]);
+    let shown = super::cli::stdout(&output);
+    let line = shown
+        .lines()
+        .find(|line| line.contains("0 6 29 2 *"))
+        .unwrap();
+    assert!(line.contains("(Europe/Berlin)"), "{line}");
+    assert_eq!(line.matches("-02-29 06:00").count(), 5, "{line}");
+    assert!(shown.contains("reconcile  never"), "{shown}");
+}
+
+#[test]
 fn everything_we_ship_is_accepted() {
     let found = shipped();
     assert!(found.len() >= 4, "{found:?}");
@@ -102,6 +119,8 @@ fn what_the_default_configuration_comments_out_is_accepted() {
         "protected-people",
         "delete = { after",
         "requests-per-second",
+        "view-group",
+        "operate-group",
     ];
     let key = regex::Regex::new(r"(?m)^# (\[[a-z.]+\]|[a-z-]+ += .*)$").unwrap();
     let uncommented = key.replace_all(&text, |found: &regex::Captures<'_>| {

@@ -30,9 +30,8 @@ fn session(company: &Company) -> Session {
 
 fn request(view: View) -> Request {
     Request {
-        targets: Vec::new(),
         view,
-        approve: None,
+        ..Request::default()
     }
 }
 

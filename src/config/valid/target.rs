@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::common::{self, values};
 use super::connector::{self, Can, TYPES, Type};
-use super::{Outside, TargetSpec, limits};
+use super::{Outside, Schedule, TargetSpec, limits};
 use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
 use crate::config::syntax;
@@ -64,6 +64,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
         rules: rules?,
         confirm_absence_reads,
         connector: connector?,
+        schedule: Schedule::none(),
     })
 }
 
