@@ -22,6 +22,7 @@ mod sandbox;
 mod scenarios;
 mod scim;
 mod servers;
+mod sims;
 mod store;
 mod support;
 mod tidy;

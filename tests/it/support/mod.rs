@@ -15,6 +15,7 @@ pub mod ports;
 pub mod process;
 pub mod samba;
 pub mod scim_servers;
+pub mod sim;
 pub mod tls;
 
 pub use openldap::{OpenLdap, OpenLdapOptions};
