@@ -186,7 +186,7 @@ impl Servicetrade {
             "400-validation" => self.invalid(field, words),
             "400-error" => self.error(400, words),
             "403" => self.error(403, words),
-            _409 => self.error(409, words),
+            _same_as_409 => self.error(409, words),
         }
     }
 
