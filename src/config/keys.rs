@@ -208,6 +208,7 @@ pub const TARGET_SANDBOX: Keys = Keys {
         "capabilities",
         "unique",
         "required",
+        "ledger",
         "faults",
     ],
 };
@@ -242,6 +243,11 @@ pub const CAPABILITIES: Keys = Keys {
         "delete",
         "list-inactive",
         "entitlements",
+        "set-password",
+        "force-change",
+        "refuse-used-passwords",
+        "revoke-sessions",
+        "reassign",
     ],
 };
 

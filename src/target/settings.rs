@@ -1,6 +1,6 @@
 //! Settings of connectors, as `config` hands them over: complete, checked, secrets loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -117,10 +117,46 @@ pub struct SandboxSettings {
     pub list_inactive: bool,
     /// It has entitlements.
     pub entitlements: bool,
+    /// It sets passwords.
+    pub set_password: bool,
+    /// It can demand another password at the next login.
+    pub force_change: bool,
+    /// It refuses passwords that an account had before.
+    pub refuse_used: bool,
+    /// It can end sessions.
+    pub revoke_sessions: bool,
+    /// The kinds of work that it can give to another account.
+    pub reassign: BTreeSet<String>,
+    /// It keeps a ledger of what was done, for tests.
+    pub ledger: bool,
     /// Attributes that must be unique, compared without case.
     pub unique: Vec<String>,
     /// Attributes it requires.
     pub required: Vec<String>,
     /// Faults it plays, for rehearsal and tests (see `target::sandbox`).
     pub faults: Vec<String>,
+}
+
+impl SandboxSettings {
+    /// An application that has an active flag and entitlements, can delete, and demands nothing.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            deactivate: true,
+            block_login: false,
+            delete: true,
+            list_inactive: true,
+            entitlements: true,
+            set_password: false,
+            force_change: false,
+            refuse_used: false,
+            revoke_sessions: false,
+            reassign: BTreeSet::new(),
+            ledger: false,
+            unique: Vec::new(),
+            required: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
 }

@@ -471,7 +471,7 @@ async fn the_sandbox_keeps_the_contract() {
         entitlements: true,
         unique: vec!["userName".to_owned()],
         required: vec!["userName".to_owned()],
-        faults: Vec::new(),
+        ..SandboxSettings::new(folder.path().join("accounts.toml"))
     };
     let subject = Subject {
         target: connect(&ConnectorSettings::Sandbox(settings))

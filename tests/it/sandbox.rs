@@ -1,5 +1,7 @@
 //! The practice application through its file: what two users of it see, torn lines, faults.
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
@@ -20,6 +22,7 @@ fn settings(path: &Path, faults: &[&str]) -> ConnectorSettings {
         unique: vec!["userName".to_owned()],
         required: vec!["userName".to_owned()],
         faults: faults.iter().map(|&f| f.to_owned()).collect(),
+        ..SandboxSettings::new(path.to_path_buf())
     })
 }
 

@@ -178,6 +178,15 @@ fn sandbox(section: &Section<'_>, path: PathBuf, mapping: Option<&Mapping>) -> S
         section.findings().error(section.problem("faults", why));
     }
     SandboxSettings {
+        set_password: flag("set-password", false),
+        force_change: flag("force-change", false),
+        refuse_used: flag("refuse-used-passwords", false),
+        revoke_sessions: flag("revoke-sessions", false),
+        reassign: declared
+            .as_ref()
+            .map(|table| values(table.texts("reassign")))
+            .unwrap_or_default(),
+        ledger: section.flag("ledger", false),
         path,
         deactivate: flag("deactivate", true),
         block_login: flag("block-login", false),

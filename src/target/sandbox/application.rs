@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::inside::{Entry, Inside, Mail};
 use crate::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange, Value};
 use crate::target::ConnectorError;
 use crate::target::settings::SandboxSettings;
@@ -17,6 +18,12 @@ pub(super) enum Mutation {
     Entitlement(String),
     /// The next account gets at least this number.
     Next(u64),
+    /// The inside of an account is now this.
+    Inside(AccountId, Inside),
+    /// This was done.
+    Done(Entry),
+    /// This was mailed.
+    Mail(Mail),
 }
 
 /// Everything the application holds.
@@ -25,6 +32,9 @@ pub(super) struct Application {
     accounts: BTreeMap<AccountId, Account>,
     entitlements: BTreeSet<String>,
     taken: HashMap<(String, String), AccountId>,
+    insides: BTreeMap<AccountId, Inside>,
+    ledger: Vec<Entry>,
+    mails: Vec<Mail>,
     next: u64,
 }
 
@@ -43,7 +53,11 @@ impl Application {
             Mutation::Delete(id) => {
                 self.drop_claims(&id, unique);
                 self.accounts.remove(&id);
+                self.insides.remove(&id);
             }
+            Mutation::Inside(id, inside) => drop(self.insides.insert(id, inside)),
+            Mutation::Done(entry) => self.ledger.push(entry),
+            Mutation::Mail(mail) => self.mails.push(mail),
             Mutation::Entitlement(name) => {
                 self.entitlements.insert(name);
             }
@@ -64,9 +78,14 @@ impl Application {
     pub(super) fn mutations(&self) -> impl Iterator<Item = Mutation> + '_ {
         let entitlements = self.entitlements.iter().cloned().map(Mutation::Entitlement);
         let accounts = self.accounts.values().cloned().map(Mutation::Put);
+        let insides = self.insides.iter();
+        let insides = insides.map(|(id, inside)| Mutation::Inside(id.clone(), inside.clone()));
         std::iter::once(Mutation::Next(self.next))
             .chain(entitlements)
             .chain(accounts)
+            .chain(insides)
+            .chain(self.ledger.iter().cloned().map(Mutation::Done))
+            .chain(self.mails.iter().cloned().map(Mutation::Mail))
     }
 
     /// Every account, ordered by id.
@@ -77,6 +96,26 @@ impl Application {
     /// How many accounts there are.
     pub(super) fn len(&self) -> usize {
         self.accounts.len()
+    }
+
+    /// How many lines it takes to write everything down.
+    pub(super) fn lines(&self) -> usize {
+        self.accounts.len() + self.insides.len() + self.ledger.len() + self.mails.len()
+    }
+
+    /// The inside of an account; of an unknown one, that of a new one.
+    pub(super) fn inside(&self, id: &AccountId) -> Inside {
+        self.insides.get(id).cloned().unwrap_or_default()
+    }
+
+    /// What was done, in order.
+    pub(super) fn ledger(&self) -> &[Entry] {
+        &self.ledger
+    }
+
+    /// What was mailed, in order.
+    pub(super) fn mails(&self) -> &[Mail] {
+        &self.mails
     }
 
     /// One account.
@@ -260,7 +299,7 @@ fn number(id: &AccountId) -> u64 {
     digits.parse().unwrap_or(0)
 }
 
-fn allowed(switch: bool, why_not: &str) -> Result<(), ConnectorError> {
+pub(super) fn allowed(switch: bool, why_not: &str) -> Result<(), ConnectorError> {
     if switch {
         Ok(())
     } else {
@@ -270,7 +309,7 @@ fn allowed(switch: bool, why_not: &str) -> Result<(), ConnectorError> {
     }
 }
 
-fn missing(id: &AccountId) -> ConnectorError {
+pub(super) fn missing(id: &AccountId) -> ConnectorError {
     ConnectorError::NotFound(format!("account {id}"))
 }
 
@@ -289,6 +328,7 @@ mod tests {
             unique: vec!["userName".to_owned()],
             required: vec!["userName".to_owned()],
             faults: Vec::new(),
+            ..SandboxSettings::new("unused".into())
         }
     }
 

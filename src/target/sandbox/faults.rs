@@ -47,6 +47,26 @@ pub const FAULTS: &[(&str, &str)] = &[
         "ignore-block",
         "blocking the login is answered well and does nothing",
     ),
+    (
+        "ignore-password",
+        "setting a password is answered well and does nothing",
+    ),
+    (
+        "refuse=WHAT",
+        "every create, update, members, delete, set-password, end-sessions or reassign is rejected",
+    ),
+    (
+        "lose-answer-of=WHAT",
+        "every change of this kind is made and its answer lost",
+    ),
+    (
+        "stop-before=WHAT",
+        "a change of this kind never gets beyond its beginning: the program waits to be killed",
+    ),
+    (
+        "stop-after=WHAT",
+        "a change of this kind is made and never answered: the program waits to be killed",
+    ),
     ("deny-auth", "the credentials are refused"),
     (
         "deny-auth-after=N",
@@ -71,6 +91,11 @@ pub(super) struct Faults {
     fail_update: BTreeSet<String>,
     pub(super) ignore_deactivate: bool,
     pub(super) ignore_block: bool,
+    pub(super) ignore_password: bool,
+    refuse: BTreeSet<String>,
+    lose: BTreeSet<String>,
+    stop_before: BTreeSet<String>,
+    stop_after: BTreeSet<String>,
     pub(super) cut_list: bool,
     pub(super) slow: Option<u64>,
 }
@@ -81,6 +106,24 @@ pub(super) struct Counts {
     calls: u64,
     changes: u64,
     creates: u64,
+}
+
+/// The kinds of change, as faults and the ledger name them.
+pub(super) const CALLS: [&str; 7] = [
+    "create",
+    "update",
+    "members",
+    "delete",
+    "set-password",
+    "end-sessions",
+    "reassign",
+];
+
+/// Where a change may stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    Before,
+    After,
 }
 
 /// What happens to a change.
@@ -134,6 +177,11 @@ impl Faults {
                 "fail-update" => drop(faults.fail_update.insert(text()?)),
                 "ignore-deactivate" => faults.ignore_deactivate = true,
                 "ignore-block" => faults.ignore_block = true,
+                "ignore-password" => faults.ignore_password = true,
+                "refuse" => drop(faults.refuse.insert(call(word, value)?)),
+                "lose-answer-of" => drop(faults.lose.insert(call(word, value)?)),
+                "stop-before" => drop(faults.stop_before.insert(call(word, value)?)),
+                "stop-after" => drop(faults.stop_after.insert(call(word, value)?)),
                 "deny-auth" => faults.deny_after = Some(0),
                 "cut-list" => faults.cut_list = true,
                 _ => return Err(unknown(word)),
@@ -188,6 +236,24 @@ impl Faults {
         }
     }
 
+    /// Whether every change of a kind is rejected.
+    pub(super) fn refuses(&self, call: &str) -> bool {
+        self.refuse.contains(call)
+    }
+
+    /// Whether the answer to every change of a kind is lost.
+    pub(super) fn loses(&self, call: &str) -> bool {
+        self.lose.contains(call)
+    }
+
+    /// Whether a change of a kind stops before it is made, or after.
+    pub(super) fn stops(&self, call: &str, when: Stop) -> bool {
+        match when {
+            Stop::Before => self.stop_before.contains(call),
+            Stop::After => self.stop_after.contains(call),
+        }
+    }
+
     /// Whether creating an account with this value (lower case) is rejected.
     pub(super) fn fails_create(&self, value: &str) -> bool {
         self.fail_create.contains(value)
@@ -201,6 +267,14 @@ impl Faults {
 
 fn is_due(every: Option<u64>, count: u64) -> bool {
     every.is_some_and(|n| count.is_multiple_of(n))
+}
+
+fn call(word: &str, value: Option<&str>) -> Result<String, String> {
+    let known = value.filter(|value| CALLS.contains(value));
+    known.map(str::to_owned).ok_or_else(|| {
+        let calls = CALLS.join(", ");
+        format!("fault \"{word}\" needs a kind of change: {calls}")
+    })
 }
 
 fn unknown(word: &str) -> String {
@@ -218,7 +292,10 @@ mod tests {
     #[test]
     fn every_documented_fault_is_understood() {
         for (fault, _) in FAULTS {
-            let word = fault.replace("=N", "=3").replace("=MS", "=1");
+            let word = fault
+                .replace("=N", "=3")
+                .replace("=MS", "=1")
+                .replace("=WHAT", "=reassign");
             assert_ne!(
                 Faults::parse(std::slice::from_ref(&word)),
                 Ok(Faults::default()),
@@ -230,6 +307,7 @@ mod tests {
             "throttle-every=0",
             "slow=x",
             "fail-create",
+            "refuse=everything",
             "nonsense",
         ] {
             assert!(Faults::parse(&[wrong.to_owned()]).is_err(), "{wrong}");

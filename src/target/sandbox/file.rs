@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::application::{Application, Mutation};
+use super::inside::{Entry, Inside, Mail};
 use crate::model::{Account, AccountId, Value};
 use crate::target::ConnectorError;
 
@@ -26,6 +27,9 @@ enum Line {
     Delete(String),
     Entitlement(String),
     Next(u64),
+    Inside(String, Inside),
+    Done(Entry),
+    Mail(Mail),
 }
 
 /// An account as people read it in the file.
@@ -158,7 +162,7 @@ impl AccountFile {
     pub(super) fn compact(&mut self) -> Result<(), ConnectorError> {
         let _lock = self.lock()?;
         self.refresh()?;
-        if self.lines <= 2 * self.application.len() as u64 + SLACK {
+        if self.lines <= 2 * self.application.lines() as u64 + SLACK {
             return Ok(());
         }
         let mut text = Vec::new();
@@ -210,6 +214,9 @@ fn parse(text: &[u8]) -> Result<Mutation, String> {
         Line::Delete(id) => Mutation::Delete(AccountId(id)),
         Line::Entitlement(name) => Mutation::Entitlement(name),
         Line::Next(next) => Mutation::Next(next),
+        Line::Inside(id, inside) => Mutation::Inside(AccountId(id), inside),
+        Line::Done(entry) => Mutation::Done(entry),
+        Line::Mail(mail) => Mutation::Mail(mail),
     })
 }
 
@@ -219,6 +226,9 @@ fn write_line(text: &mut Vec<u8>, mutation: &Mutation) -> Result<(), ConnectorEr
         Mutation::Delete(id) => Line::Delete(id.0.clone()),
         Mutation::Entitlement(name) => Line::Entitlement(name.clone()),
         Mutation::Next(next) => Line::Next(*next),
+        Mutation::Inside(id, inside) => Line::Inside(id.0.clone(), inside.clone()),
+        Mutation::Done(entry) => Line::Done(entry.clone()),
+        Mutation::Mail(mail) => Line::Mail(mail.clone()),
     };
     serde_json::to_writer(&mut *text, &line)
         .map_err(|e| ConnectorError::Rejected(format!("cannot be written: {e}")))?;
@@ -310,6 +320,7 @@ mod tests {
             Mutation::Delete(AccountId("u-2".to_owned())),
             Mutation::Entitlement("Staff".to_owned()),
             Mutation::Next(7),
+            Mutation::Inside(AccountId("u-1".to_owned()), Inside::default()),
         ] {
             let mut text = Vec::new();
             write_line(&mut text, &mutation).unwrap();

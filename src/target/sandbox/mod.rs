@@ -7,23 +7,26 @@
 mod application;
 mod faults;
 mod file;
+mod inside;
+mod practice;
+mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::application::{Mutation, fold};
-use self::faults::{Counts, Fate, Faults};
+use self::faults::{Counts, Fate, Faults, Stop};
 use self::file::AccountFile;
-use super::connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+use super::connector::{AccountReader, ConnectorError, Finding};
 use super::settings::SandboxSettings;
-use crate::model::{
-    Account, AccountDraft, AccountId, AccountPatch, Capabilities, MembershipChange, Value,
-};
+use crate::model::{Account, AccountId, Capabilities, Value};
 
 pub use self::faults::FAULTS;
+pub use self::inside::{Entry, Inside, Mail, SignIn};
+pub use self::practice::Practice;
 
 /// Members named in one membership request.
 const MEMBERS: usize = 100;
@@ -89,10 +92,10 @@ impl Sandbox {
         let capabilities = Capabilities {
             deactivate: settings.deactivate,
             block_login: settings.block_login,
-            set_password: false,
-            force_change: false,
-            revoke_sessions: false,
-            reassign: std::collections::BTreeSet::new(),
+            set_password: settings.set_password,
+            force_change: settings.force_change,
+            revoke_sessions: settings.revoke_sessions,
+            reassign: settings.reassign.clone(),
             delete: settings.delete,
             list_inactive: settings.list_inactive,
             entitlements: settings.entitlements,
@@ -130,19 +133,48 @@ impl Sandbox {
         Ok(inner)
     }
 
-    /// Makes a change, or loses it or its answer, as the faults say.
+    /// Makes a change of a kind, or loses it or its answer, or refuses it, as the faults say.
     fn change<T>(
         &self,
         inner: &mut Inner,
-        create: bool,
+        call: &str,
         decide: impl FnOnce(&application::Application) -> Result<(Vec<Mutation>, T), ConnectorError>,
     ) -> Result<T, ConnectorError> {
-        let fate = self.faults.fate(&mut inner.counts, create);
+        let fate = self.faults.fate(&mut inner.counts, call == "create");
         let lost = || ConnectorError::Ambiguous("the answer was lost, by a fault".to_owned());
+        if self.faults.refuses(call) {
+            let why = format!("by the fault refuse={call}");
+            return Err(ConnectorError::Rejected(why));
+        }
         match fate {
             Fate::LostBefore => Err(lost()),
             Fate::LostAfter => inner.file.change(decide).and_then(|_answer| Err(lost())),
+            Fate::Answered if self.faults.loses(call) => {
+                inner.file.change(decide).and_then(|_answer| Err(lost()))
+            }
             Fate::Answered => inner.file.change(decide),
+        }
+    }
+
+    /// Adds a line to the ledger, if one is kept.
+    fn note(&self, mutations: &mut Vec<Mutation>, id: &AccountId, what: &str) {
+        if self.settings.ledger {
+            mutations.push(Mutation::Done(Entry {
+                account: id.0.clone(),
+                what: what.to_owned(),
+            }));
+        }
+    }
+
+    /// Stops for ever where a fault says so, and says so in a file beside the accounts: somebody waits to kill us there.
+    async fn stop(&self, call: &str, when: Stop) {
+        if !self.faults.stops(call, when) {
+            return;
+        }
+        let mut name = self.settings.path.as_os_str().to_owned();
+        name.push(".stopped");
+        if std::fs::write(PathBuf::from(name), call).is_ok() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -204,71 +236,5 @@ impl AccountReader for Sandbox {
             finding("delete", switch(self.settings.delete)),
             finding("entitlements", switch(self.settings.entitlements)),
         ])
-    }
-}
-
-#[async_trait]
-impl AccountWriter for Sandbox {
-    async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError> {
-        let mut inner = self.called().await?;
-        self.change(&mut inner, true, |application| {
-            let account = application.create(draft, &self.settings)?;
-            if self.rejected_by_fault(None, &account) {
-                return Err(ConnectorError::Rejected(
-                    "by the fault fail-create".to_owned(),
-                ));
-            }
-            Ok((vec![Mutation::Put(account.clone())], account))
-        })
-    }
-
-    async fn update(
-        &self,
-        id: &AccountId,
-        patch: &AccountPatch,
-    ) -> Result<Account, ConnectorError> {
-        let mut inner = self.called().await?;
-        let account = self.change(&mut inner, false, |application| {
-            let before = application.get(id).cloned();
-            let mut account = application.update(id, patch, &self.settings)?;
-            if self.rejected_by_fault(Some(id), &account) {
-                return Err(ConnectorError::Rejected(
-                    "by the fault fail-update".to_owned(),
-                ));
-            }
-            if let Some(before) = before {
-                if self.faults.ignore_deactivate && patch.active == Some(false) {
-                    account.active = before.active;
-                }
-                if self.faults.ignore_block && patch.login_allowed == Some(false) {
-                    account.login_allowed = before.login_allowed;
-                }
-            }
-            Ok((vec![Mutation::Put(account.clone())], account))
-        })?;
-        let ignored = (patch.active.is_some() && account.active != patch.active)
-            || (patch.login_allowed.is_some() && account.login_allowed != patch.login_allowed);
-        if ignored {
-            return Err(ConnectorError::Rejected(format!(
-                "account {id} was not switched although the application said so"
-            )));
-        }
-        Ok(account)
-    }
-
-    async fn set_members(&self, change: &MembershipChange) -> Result<(), ConnectorError> {
-        let mut inner = self.called().await?;
-        self.change(&mut inner, false, |application| {
-            let mutations = application.set_members(change, &self.settings)?;
-            Ok((mutations, ()))
-        })
-    }
-
-    async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError> {
-        let mut inner = self.called().await?;
-        self.change(&mut inner, false, |application| {
-            let mutations = application.delete(id, &self.settings)?;
-            Ok((mutations, ()))
-        })
     }
 }
