@@ -5,6 +5,7 @@
 
 mod connector;
 pub mod http;
+pub mod profile;
 pub mod sandbox;
 pub mod scim;
 pub mod settings;

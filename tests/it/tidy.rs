@@ -20,15 +20,24 @@ struct Broken {
 /// Rooms, and the rooms that each may name besides itself. A room that is not here may name all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("reconcile", &["model"]),
+    ("document", &["model"]),
+    ("reconcile", &["model", "document"]),
     ("source", &["model"]),
-    ("target", &["model"]),
+    ("target", &["model", "document"]),
     ("store", &["model", "random"]),
     ("deliver", &["model"]),
     ("report", &["model", "reconcile"]),
     (
         "config",
-        &["model", "reconcile", "source", "target", "store", "deliver"],
+        &[
+            "model",
+            "document",
+            "reconcile",
+            "source",
+            "target",
+            "store",
+            "deliver",
+        ],
     ),
     (
         "engine",
@@ -73,7 +82,15 @@ const OWNED: &[(&str, &[&str])] = &[
 ];
 
 /// Where the same input must always give the same answer.
-const PURE: &[&str] = &["model", "reconcile", "report", "config/raw", "config/valid"];
+const PURE: &[&str] = &[
+    "model",
+    "document",
+    "reconcile",
+    "report",
+    "config/raw",
+    "config/valid",
+    "target/profile",
+];
 
 /// What would make an answer depend on more than the input, or wait for it.
 const IMPURE: &[&str] = &[

@@ -15,11 +15,9 @@ mod facts;
 mod filters;
 mod finders;
 mod program;
-mod reader;
 mod scan;
 mod scope;
 mod settings;
-mod suggest;
 mod trial;
 mod types;
 mod uses;
@@ -35,6 +33,8 @@ pub use types::{
     Rule, Scope,
 };
 
+use crate::document as reader;
+use crate::document::suggest;
 use crate::model::{Identity, Problem};
 use facts::Facts;
 

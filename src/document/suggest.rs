@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of a few known words.
 
 /// The known word nearest to a misspelt one, if any is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = word.to_ascii_lowercase().replace('_', "-");
     known
         .into_iter()

@@ -1,18 +1,21 @@
 //! Reading a TOML document by hand, so that every problem keeps its place and all problems are found at once.
 //!
-//! serde stops at the first problem and loses spans inside tagged enums; a mapping has few keys, so they are read one by one.
+//! Pure. Mapping files and application profiles are read with it.
+//! serde stops at the first problem and loses spans inside tagged enums; these files have few keys, so they are read one by one.
+
+pub mod suggest;
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::suggest::nearest;
 use crate::model::Problem;
+use suggest::nearest;
 
 /// Text from the file, with the place it came from.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub struct Text {
     /// The text itself.
     pub value: String,
     /// Where it stands, quotes included.
@@ -56,13 +59,15 @@ impl Text {
 
 /// The file and the problems found in it so far.
 #[derive(Debug)]
-pub(super) struct Desk<'f> {
+pub struct Desk<'f> {
     file: &'f str,
     /// The problems.
     pub problems: Vec<Problem>,
 }
 
 impl<'f> Desk<'f> {
+    /// A desk for one file.
+    #[must_use]
     pub fn new(file: &'f str) -> Self {
         Self {
             file,
@@ -87,6 +92,8 @@ impl<'f> Desk<'f> {
             .push(Problem::new(Some(span), field, message).help(help));
     }
 
+    /// The text of a value, if it is one.
+    #[must_use]
     pub fn text(&self, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         let text = value.get_ref().as_str()?;
         Some(Text::new(self.file, value.span(), text))
@@ -95,7 +102,7 @@ impl<'f> Desk<'f> {
 
 /// One table of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'t> {
+pub struct Node<'t> {
     table: &'t DeTable<'t>,
     /// The place of the table.
     pub span: Range<usize>,
@@ -104,6 +111,8 @@ pub(super) struct Node<'t> {
 }
 
 impl<'t> Node<'t> {
+    /// A table at a place; `path` is empty for the file itself.
+    #[must_use]
     pub fn new(table: &'t DeTable<'t>, span: Range<usize>, path: String) -> Self {
         Self { table, span, path }
     }
