@@ -165,6 +165,7 @@ pub const TARGET_SCIM: Keys = Keys {
         "protected-people",
         "schedule",
         "limits",
+        "password",
         "url",
         "danger-plain-text",
         "auth",
@@ -204,6 +205,7 @@ pub const TARGET_SANDBOX: Keys = Keys {
         "protected-people",
         "schedule",
         "limits",
+        "password",
         "path",
         "capabilities",
         "unique",
@@ -232,6 +234,26 @@ pub const TARGET_LIMITS: Keys = Keys {
         "update",
         "reactivate",
     ],
+};
+
+/// What passwords look like.
+pub const TARGET_PASSWORD: Keys = Keys {
+    table: "[target.password]",
+    keys: &[
+        "length",
+        "classes",
+        "symbols",
+        "forbidden",
+        "no-ambiguous",
+        "max-repeat",
+        "must-begin-with-letter",
+    ],
+};
+
+/// Which characters passwords have.
+pub const PASSWORD_CLASSES: Keys = Keys {
+    table: "classes",
+    keys: &["lower", "upper", "digit", "symbol"],
 };
 
 /// What a practice target can do.
@@ -306,6 +328,8 @@ pub const ALL: &[&Keys] = &[
     &TARGET_SANDBOX,
     &DELETE,
     &TARGET_LIMITS,
+    &TARGET_PASSWORD,
+    &PASSWORD_CLASSES,
     &CAPABILITIES,
     &AUTH_BEARER,
     &AUTH_BASIC,

@@ -8,6 +8,7 @@ mod auth;
 mod common;
 mod connector;
 mod limits;
+mod password;
 mod secrets;
 mod servers;
 mod service;
@@ -29,6 +30,7 @@ use super::raw::{Findings, Located, Section};
 use super::secret::Reference;
 use crate::model::Problem;
 use crate::reconcile::mapping::Mapping;
+use crate::reconcile::password::PasswordPolicy;
 use crate::reconcile::{Limit, TargetRules};
 use crate::source::settings::SourceSettings;
 use crate::store::VaultKeys;
@@ -102,6 +104,8 @@ pub struct TargetSpec {
     pub rules: TargetRules,
     /// Complete reads without a person that make the person a leaver; at least 2.
     pub confirm_absence_reads: u32,
+    /// What the passwords that are made for it look like.
+    pub password: PasswordPolicy,
     /// How it is spoken to.
     pub connector: ConnectorSettings,
     /// When it is worked on.

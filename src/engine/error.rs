@@ -41,6 +41,9 @@ pub enum EngineError {
     /// The run was asked to end before it changed anything.
     #[error("interrupted before anything was changed; the next run goes on")]
     Interrupted,
+    /// The system gives no randomness, so that no password can be made.
+    #[error("{0}")]
+    Randomness(String),
     /// A part of the run panicked. The others went on.
     #[error("the run of \"{0}\" ended in a panic; please report it with the log")]
     Panicked(String),
@@ -55,9 +58,11 @@ impl EngineError {
             Self::Source(_) | Self::NeverRead(_) => Outcome::SourceIncomplete,
             Self::Unknown { .. } => Outcome::ConfigInvalid,
             Self::Interrupted => Outcome::PartlyFailed,
-            Self::Store(_) | Self::Target { .. } | Self::Digest(_) | Self::Panicked(_) => {
-                Outcome::Failed
-            }
+            Self::Store(_)
+            | Self::Target { .. }
+            | Self::Digest(_)
+            | Self::Randomness(_)
+            | Self::Panicked(_) => Outcome::Failed,
         }
     }
 }

@@ -174,6 +174,7 @@ impl TargetReport {
                 EngineError::Store(_)
                 | EngineError::Source(_)
                 | EngineError::NeverRead(_)
+                | EngineError::Randomness(_)
                 | EngineError::Panicked(_) => Retry::Soon,
             },
         }

@@ -11,6 +11,7 @@ mod entitle;
 pub mod guard;
 pub mod mapping;
 mod observe;
+pub mod password;
 mod plan;
 mod procedure;
 mod protect;

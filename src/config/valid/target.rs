@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::common::{self, values};
 use super::connector::{self, Can, TYPES, Type};
-use super::{Outside, Schedule, TargetSpec, limits};
+use super::{Outside, Schedule, TargetSpec, limits, password};
 use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
 use crate::config::syntax;
@@ -55,6 +55,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
         possible(section, rules, can);
     }
     let confirm_absence_reads = section.number("confirm-absence-reads", 2..=10).unwrap_or(2);
+    let password = password::read(section);
     let (mapping_file, mapping) = mapping?;
     Some(TargetSpec {
         name: name?,
@@ -63,6 +64,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
         mapping_file,
         rules: rules?,
         confirm_absence_reads,
+        password,
         connector: connector?,
         schedule: Schedule::none(),
     })
