@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "provost", version, about, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 10 changes planned, 11 partly failed, \
-    12 quarantined, 13 held, 14 source incomplete, 75 locked, 78 configuration. See provost(8)."
+    12 quarantined, 13 held, 14 source incomplete, 15 frozen, 75 locked, 78 configuration. See provost(8)."
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -83,6 +83,10 @@ pub(super) enum Command {
     Release(Release),
     /// Tell everything about one person, and why something is or is not done.
     Explain(Explain),
+    /// Stop all writing to applications, or allow it again.
+    Freeze(FreezeArgs),
+    /// An exception for one person, for a time: beside the windows, or against everything.
+    Override(OverrideArgs),
     /// Show where every target stands.
     Status,
     /// Look at and look after what is remembered.
@@ -148,6 +152,103 @@ pub(super) struct Explain {
     /// Only this target.
     #[arg(long, value_name = "TARGET")]
     pub(super) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FreezeArgs {
+    #[command(subcommand)]
+    pub(super) command: FreezeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FreezeCommand {
+    /// Write nothing from now on; plans and reports go on.
+    On {
+        /// The targets; all of them together if none is named.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+        /// Why; it is kept.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Allow writing again.
+    Off {
+        /// The targets; everything that is frozen if none is named.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+        /// Why; it is kept.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Show what is frozen, since when, by whom and why.
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OverrideArgs {
+    #[command(subcommand)]
+    pub(super) command: OverrideCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OverrideCommand {
+    /// Give a person access beside the windows, for at most 31 days. Revives nobody who left or is disabled.
+    Grant(Grant),
+    /// Take a person's access away by name, until a moment or until it is revoked.
+    Suspend(SuspendArgs),
+    /// Take an override back.
+    Revoke {
+        /// An override as the list names it, or a person: then all of theirs.
+        #[arg(value_name = "ID|PERSON")]
+        named: String,
+    },
+    /// Show the overrides that stand.
+    List {
+        /// Also what was ordered before, freezes and releases included.
+        #[arg(long)]
+        all: bool,
+        /// How much of that.
+        #[arg(long, value_name = "N", default_value_t = 50, requires = "all")]
+        last: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Grant {
+    /// The person: anchor, DN, mail address, login or display name.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// Until when: 21:00, 2h, 2026-12-01, "2026-12-01 18:00 Europe/Berlin" or RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: String,
+    /// From when on, if not from now.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Only this target.
+    #[arg(long, value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SuspendArgs {
+    /// The person: anchor, DN, mail address, login or display name.
+    #[arg(value_name = "PERSON")]
+    pub(super) person: String,
+    /// Until when, as for grant; without it, until it is revoked.
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// From when on, if not from now.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Only this target.
+    #[arg(long, value_name = "TARGET")]
+    pub(super) target: Option<String>,
+    /// Why; it is kept.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,19 +1,13 @@
 //! `provost explain`: everything about one person, and why something is or is not done.
 
 use crate::config::TargetSpec;
-use crate::engine::{Session, TargetReport};
+use crate::engine::{Known, Session, TargetReport, ambiguous, is_meant};
 use crate::model::{Anchor, Identity, Outcome, Plan, Shadow};
 use crate::report::{safe, text};
 
 use super::args::{Explain, Global};
 use super::out::Out;
 use super::{Stop, engine};
-
-/// At most this many people are named when a word fits several.
-const NAMED: usize = 10;
-
-/// Attributes that people are known by besides their label, DN and anchor.
-const KNOWN_BY: [&str; 5] = ["uid", "samaccountname", "userprincipalname", "mail", "cn"];
 
 pub(super) fn run(args: &Explain, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     let session = engine::session(global)?;
@@ -49,7 +43,10 @@ fn one_target(
     let (anchor, identity) = match candidates.as_slice() {
         [] => return Ok(false),
         [one] => (one.anchor.clone(), one.identity.clone()),
-        several => return Err(ambiguous(person, several)),
+        several => {
+            let several: Vec<Known> = several.iter().map(Candidate::known).collect();
+            return Err(Stop::failed(ambiguous(person, &several)));
+        }
     };
     let shadow = session.state.shadow(&spec.name, &anchor)?;
     let mapped = identity.as_ref().map(|one| spec.mapping.explain(one));
@@ -73,12 +70,21 @@ struct Candidate {
     identity: Option<Identity>,
 }
 
+impl Candidate {
+    fn known(&self) -> Known {
+        Known {
+            anchor: self.anchor.clone(),
+            label: self.label.clone(),
+        }
+    }
+}
+
 /// Everybody who fits, in the directory as it is now or among the accounts.
 fn candidates(session: &Session, spec: &TargetSpec, person: &str) -> Result<Vec<Candidate>, Stop> {
     let wanted = person.to_lowercase();
     let mut found: Vec<Candidate> = Vec::new();
     let mut look = |identity: Identity| {
-        if fits(&identity, &wanted) {
+        if is_meant(&identity, &wanted) {
             found.push(Candidate {
                 anchor: identity.anchor.clone(),
                 label: identity.label().to_owned(),
@@ -99,32 +105,6 @@ fn candidates(session: &Session, spec: &TargetSpec, person: &str) -> Result<Vec<
     })?;
     found.sort_by(|a, b| a.anchor.cmp(&b.anchor));
     Ok(found)
-}
-
-fn fits(identity: &Identity, wanted: &str) -> bool {
-    identity.anchor.as_str() == wanted
-        || identity.dn.to_lowercase() == wanted
-        || identity.label().to_lowercase() == wanted
-        || KNOWN_BY.iter().any(|name| {
-            let mut values = identity.attributes.texts(name);
-            values.any(|value| value.to_lowercase() == wanted)
-        })
-}
-
-fn ambiguous(person: &str, several: &[Candidate]) -> Stop {
-    let mut text = format!(
-        "\"{}\" fits {} people; name one by anchor:",
-        safe::text(person),
-        several.len()
-    );
-    for one in several.iter().take(NAMED) {
-        let (anchor, label) = (safe::text(one.anchor.as_str()), safe::text(&one.label));
-        text.push_str(&format!("\n  {anchor}  {label}"));
-    }
-    if several.len() > NAMED {
-        text.push_str(&format!("\n  … and {} more", several.len() - NAMED));
-    }
-    Stop::failed(text)
 }
 
 /// The plan, cut down to one person.

@@ -10,9 +10,12 @@ mod completions;
 mod demo;
 mod engine;
 mod explain;
+mod freeze;
 mod load;
 mod logs;
+mod orders;
 mod out;
+mod overrides;
 mod plan;
 mod progress;
 mod release;
@@ -59,6 +62,8 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
         Command::Sync(args) => sync::run(args, global, out),
         Command::Release(args) => release::run(args, global, out),
         Command::Explain(args) => explain::run(args, global, out),
+        Command::Freeze(args) => freeze::run(args, global, out),
+        Command::Override(args) => overrides::run(args, global, out),
         Command::Status => status::run(global, out),
         Command::State(args) => state::run(args, global, out),
         Command::Demo(args) => demo::run(args, global, out),

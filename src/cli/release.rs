@@ -4,6 +4,7 @@ use crate::engine::Released;
 use crate::model::Outcome;
 
 use super::args::{Global, Release};
+use super::orders::who;
 use super::out::Out;
 use super::{Stop, engine};
 
@@ -19,7 +20,7 @@ pub(super) fn run(args: &Release, global: &Global, out: &mut Out) -> Result<Outc
             ),
         },
         (_, _, Some(source)) => {
-            let people = session.accept_source(source)?;
+            let people = session.accept_source(source, &who())?;
             format!("{people} people are accepted for the next read of {source}.")
         }
         (Some(_), None, None) | (None, _, None) => {
@@ -28,9 +29,4 @@ pub(super) fn run(args: &Release, global: &Global, out: &mut Out) -> Result<Outc
     };
     out.report(&text)?;
     Ok(Outcome::Applied)
-}
-
-/// Who approves, for the record. The number is the system's word; a name from the environment could be anything.
-fn who() -> String {
-    format!("uid {}", rustix::process::getuid().as_raw())
 }

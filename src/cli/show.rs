@@ -116,6 +116,10 @@ impl<'a> Shown<'a> {
     fn text(&self, about: About, look: Look) -> String {
         let report = self.report;
         let mut out = String::new();
+        let waiting = report.waiting();
+        if let Some(freeze) = &report.frozen {
+            out.push_str(&text::frozen(&report.target, freeze, &waiting, look));
+        }
         match (&report.plan, about) {
             (Some(plan), About::Plan) => out.push_str(&text::plan(plan, &self.review, look)),
             (Some(plan), About::Run) => out.push_str(&text::ran(plan, &self.review, look)),
@@ -147,7 +151,10 @@ impl<'a> Shown<'a> {
             let error = error.unwrap_or("no plan could be made");
             return Target::Failed(TargetFailure::new(&report.target, report.outcome, error));
         };
-        let planned = TargetPlan::new(plan, &self.review, report.outcome).with_error(error);
+        let waiting = report.waiting();
+        let planned = TargetPlan::new(plan, &self.review, report.outcome)
+            .with_error(error)
+            .with_freeze(report.frozen.as_ref(), &waiting);
         Target::Planned(Box::new(match about {
             About::Plan => planned,
             About::Run | About::Results => planned.with_results(&self.results),

@@ -215,3 +215,9 @@ impl Outside for Shell {
 fn environment(name: &str) -> Option<Zeroizing<String>> {
     std::env::var(name).ok().map(Zeroizing::new)
 }
+
+/// The zone of this machine's clock on the wall, or UTC where it cannot be told.
+#[must_use]
+pub fn system_zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::try_system().unwrap_or(jiff::tz::TimeZone::UTC)
+}

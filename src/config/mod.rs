@@ -6,6 +6,7 @@
 mod diagnostic;
 pub mod keys;
 mod load;
+mod moment;
 mod raw;
 mod secret;
 mod suggest;
@@ -15,6 +16,7 @@ mod units;
 mod valid;
 
 pub use diagnostic::{FileProblems, Problems, Severity};
-pub use load::{Loaded, load, load_embedded};
+pub use load::{Loaded, load, load_embedded, system_zone};
+pub use moment::{Lean, Moment, moment};
 pub use timetable::Timetable;
 pub use valid::{Config, Control, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec};

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Step};
 use super::members;
+use super::orders::frozen;
 use super::perform::{Bench, Performed, perform};
 use super::result::{ChangeResult, ChangeStatus};
 use crate::model::{Action, Anchor, Change};
@@ -36,6 +37,19 @@ pub(super) struct Applying<'a> {
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
 }
 
+impl Applying<'_> {
+    /// Why nothing more may be begun, although nothing is wrong with the application.
+    pub(super) fn halt(&self) -> Option<String> {
+        if self.stop.is_cancelled() {
+            return Some(INTERRUPTED.to_owned());
+        }
+        match frozen(&self.book.state, &self.book.target) {
+            Ok(freeze) => freeze.map(|freeze| freeze.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
 /// One change whose call has ended.
 pub(super) struct Done {
     pub change: Arc<Change>,
@@ -58,8 +72,6 @@ pub(super) struct Progress {
     failures: usize,
     /// Set as soon as it is known that no further call makes sense.
     stop: AtomicBool,
-    /// Cancelled when nothing more should be begun, although nothing is wrong.
-    interrupt: CancellationToken,
     total: usize,
     applied: Applied,
 }
@@ -68,7 +80,6 @@ pub(super) struct Progress {
 pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Applied, StoreError> {
     let mut progress = Progress {
         total: plan.changes().len(),
-        interrupt: by.stop.clone(),
         ..Progress::default()
     };
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
@@ -97,7 +108,7 @@ async fn one_by_one(
     let mut outcomes = Vec::new();
     let mut steps = Vec::new();
     while next.is_some() || !steps.is_empty() {
-        let ready = next.map(|window| progress.ready(window));
+        let ready = next.map(|window| progress.ready(window, by));
         let recording = by.book.turn(outcomes, ready.unwrap_or_default());
         let (done, begun) = future::join(call(steps, &progress.stop, by), recording).await;
         outcomes = progress.judge(done, by);
@@ -114,7 +125,7 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
     let parallelism = by.book.writer.capabilities().parallelism.max(1);
     let calls: Vec<_> = steps
         .into_iter()
-        .map(|step| one(step, bench, stop, by.stop))
+        .map(|step| one(step, bench, stop, by))
         .collect();
     stream::iter(calls)
         .buffer_unordered(parallelism)
@@ -122,14 +133,10 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
         .await
 }
 
-async fn one(
-    step: Step,
-    bench: &Bench<'_>,
-    stop: &AtomicBool,
-    interrupt: &CancellationToken,
-) -> Done {
-    let performed = if interrupt.is_cancelled() {
-        not_begun(&step, INTERRUPTED)
+async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool, by: &Applying<'_>) -> Done {
+    // Asked before each call: an order to end or a freeze holds from one call to the next, however long the run is.
+    let performed = if let Some(why) = by.halt() {
+        not_begun(&step, &why)
     } else if stop.load(Ordering::Relaxed) {
         not_begun(&step, "the application stopped answering")
     } else {
@@ -162,11 +169,16 @@ fn not_begun(step: &Step, why: &str) -> Performed {
 
 impl Progress {
     /// The changes of a window that may go on; the others are recorded as skipped.
-    pub(super) fn ready(&mut self, window: &[Arc<Change>]) -> Vec<Arc<Change>> {
+    pub(super) fn ready(
+        &mut self,
+        window: &[Arc<Change>],
+        by: &Applying<'_>,
+    ) -> Vec<Arc<Change>> {
+        let halt = by.halt();
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
-            let why = if self.interrupt.is_cancelled() {
-                INTERRUPTED
+            let why = if let Some(why) = &halt {
+                why.as_str()
             } else if self.applied.stopped.is_some() {
                 "the application stopped answering"
             } else if self.blocked.contains(&change.anchor) {
@@ -214,9 +226,12 @@ impl Progress {
             ChangeStatus::Done | ChangeStatus::DoneWith(_) => {
                 self.failures = self.failures.saturating_sub(1);
             }
-            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
-                // What was not begun because time was up says nothing about the application.
-                self.failures += usize::from(!self.interrupt.is_cancelled());
+            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) => {
+                self.failures += 1;
+                self.blocked.insert(change.anchor.clone());
+            }
+            // What was not begun says nothing about the application.
+            ChangeStatus::Skipped(_) => {
                 self.blocked.insert(change.anchor.clone());
             }
         }

@@ -35,6 +35,9 @@ pub enum EngineError {
     /// A digest was given that is not the one that waits.
     #[error("{0}")]
     Digest(String),
+    /// An order cannot be carried out, and why.
+    #[error("{0}")]
+    Refused(String),
     /// The stored read of a source was asked for, and there is none.
     #[error("source \"{0}\" was never read; the next sync reads it")]
     NeverRead(String),
@@ -62,6 +65,7 @@ impl EngineError {
             | Self::Target { .. }
             | Self::Digest(_)
             | Self::Randomness(_)
+            | Self::Refused(_)
             | Self::Panicked(_) => Outcome::Failed,
         }
     }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::apply::{Applying, apply};
 use super::book::Book;
 use super::gather::{Gathered, Inputs, View, gather};
+use super::orders::frozen;
 use super::recover::{self, Recovered, recover};
 use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
-use crate::model::{Action, Anchor, Plan};
+use crate::model::{Action, Anchor, Freeze, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
@@ -33,10 +34,11 @@ pub(super) struct OneTarget<'a> {
 impl OneTarget<'_> {
     /// The whole flow for one target. Trouble ends in the report, never in silence.
     pub(super) async fn run(&self) -> TargetReport {
-        let result = if self.dry {
-            self.plan().await
-        } else {
-            self.sync().await
+        let result = match self.frozen() {
+            Ok(None) if !self.dry => self.sync().await,
+            // What is frozen is planned like a dry run: without a writer, nothing can be written.
+            Ok(freeze) => self.plan(freeze).await,
+            Err(error) => Err(error),
         };
         let report = result.unwrap_or_else(|error| TargetReport::failed(&self.spec.name, &error));
         let untouched = report.plan.is_none() && report.retry == Retry::Interrupted;
@@ -50,7 +52,7 @@ impl OneTarget<'_> {
     }
 
     /// A dry run: opens a reader, and there is no writer to be had here.
-    async fn plan(&self) -> Result<TargetReport, EngineError> {
+    async fn plan(&self, freeze: Option<Freeze>) -> Result<TargetReport, EngineError> {
         let reader = target::open_reader(&self.spec.connector)
             .await
             .map_err(|e| self.failed(e))?;
@@ -65,7 +67,8 @@ impl OneTarget<'_> {
             .map(|found| found.remark)
             .filter(|r| !r.is_empty())
             .collect();
-        report.outcome = report.judge(true);
+        report.frozen = freeze;
+        report.outcome = report.judge(self.dry);
         Ok(report)
     }
 
@@ -97,6 +100,7 @@ impl OneTarget<'_> {
             }
         }
         report.remarks = remarks;
+        report.frozen = self.frozen()?;
         report.outcome = report.judge(false);
         Ok(report)
     }
@@ -128,6 +132,10 @@ impl OneTarget<'_> {
     ) -> Result<T, EngineError> {
         let stopped = self.session.stop.run_until_cancelled(reading).await;
         stopped.unwrap_or(Err(EngineError::Interrupted))
+    }
+
+    fn frozen(&self) -> Result<Option<Freeze>, EngineError> {
+        Ok(frozen(&self.session.state, &self.spec.name)?)
     }
 
     async fn recover(&self, reader: &dyn AccountReader) -> Result<Vec<Recovered>, EngineError> {
@@ -193,6 +201,7 @@ impl OneTarget<'_> {
             plan: Some(plan),
             verdict: Some(verdict),
             results: Vec::new(),
+            frozen: None,
             error: None,
             remarks: Vec::new(),
             outcome: crate::model::Outcome::NothingToDo,

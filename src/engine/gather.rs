@@ -1,16 +1,19 @@
 //! Brings together everything a plan is made from. Reads only: it is handed an [`AccountReader`] and nothing that writes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
 use super::look::{correct, look};
+use super::orders::{Orders, orders};
 use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
-use crate::model::{Anchor, Basis, Fingerprint, Life, Shadow};
+use crate::model::{
+    Anchor, Basis, Fingerprint, Life, Override, OverrideEffect, Shadow, SuspendReason, Suspensions,
+};
 use crate::reconcile::{Person, Presence, Reference, Register, Situation, names_of};
 use crate::store::{SettledIndex, State};
 use crate::target::AccountReader;
@@ -55,7 +58,8 @@ pub(super) async fn gather<'a>(
     let meta = inputs.state.target_meta(&inputs.spec.name)?;
     let first = meta.last_list_at.is_none();
     let listing = inputs.view == View::Reconcile || first;
-    let (due, digests) = undecided(inputs, listing)?;
+    let orders = orders(inputs.state, &inputs.spec.name, inputs.now)?;
+    let (due, digests) = undecided(inputs, listing, &orders)?;
     let untouched = inputs
         .snapshot
         .everybody()
@@ -68,21 +72,16 @@ pub(super) async fn gather<'a>(
     let mut people = Vec::with_capacity(due.len());
     let confirm = confirm(inputs.spec);
     for anchor in due {
-        people.push(Person {
-            presence: inputs.snapshot.presence(&anchor, confirm, inputs.state)?,
-            shadow: shadows.by_anchor.remove(&anchor),
-            anchor,
-            imposed: BTreeSet::new(),
-        });
+        let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
+        let shadow = shadows.by_anchor.remove(&anchor);
+        people.push(person(anchor, presence, shadow, &orders, inputs.now));
     }
     if listing {
         // People whose accounts we manage and whom this source never returned.
         people.extend(std::mem::take(&mut shadows.by_anchor).into_iter().map(
-            |(anchor, shadow)| Person {
-                presence: Presence::Unproven,
-                shadow: Some(shadow),
-                anchor,
-                imposed: BTreeSet::new(),
+            |(anchor, shadow)| {
+                let shadow = Some(shadow);
+                person(anchor, Presence::Unproven, shadow, &orders, inputs.now)
             },
         ));
     }
@@ -123,6 +122,34 @@ pub(super) async fn gather<'a>(
     })
 }
 
+/// A person with what operators ordered for them.
+fn person(
+    anchor: Anchor,
+    presence: Presence,
+    shadow: Option<Shadow>,
+    orders: &Orders,
+    now: Timestamp,
+) -> Person {
+    let mut imposed = Suspensions::new();
+    let orders = orders.get(&anchor).map_or(&[][..], Vec::as_slice);
+    for order in orders.iter().filter(|order| order.is_active(now)) {
+        match order.effect {
+            OverrideEffect::Suspend => {
+                imposed.insert(SuspendReason::Operator);
+            }
+            // There is no window yet that it could lift.
+            OverrideEffect::Grant => {}
+        }
+    }
+    Person {
+        imposed_until: orders.iter().filter_map(|o| o.next_edge(now)).min(),
+        anchor,
+        presence,
+        shadow,
+        imposed,
+    }
+}
+
 fn basis(inputs: &Inputs<'_>, live: bool) -> Basis {
     Basis {
         now: inputs.now,
@@ -141,7 +168,11 @@ pub(super) fn confirm(spec: &TargetSpec) -> u8 {
 }
 
 /// Who must be decided about: everybody whose settlement does not rest on what is true now.
-fn undecided(inputs: &Inputs<'_>, listing: bool) -> Result<(Vec<Anchor>, Digests), EngineError> {
+fn undecided(
+    inputs: &Inputs<'_>,
+    listing: bool,
+    orders: &Orders,
+) -> Result<(Vec<Anchor>, Digests), EngineError> {
     let settled = if listing {
         SettledIndex::new()
     } else {
@@ -153,7 +184,9 @@ fn undecided(inputs: &Inputs<'_>, listing: bool) -> Result<(Vec<Anchor>, Digests
     let mut due = Vec::new();
     let mut digests = HashMap::new();
     for (anchor, standing, fingerprint) in inputs.snapshot.everybody() {
-        let digest = rests_on(context.clone(), standing, confirm, fingerprint);
+        let mut context = context.clone();
+        feed(&mut context, orders.get(anchor));
+        let digest = rests_on(context, standing, confirm, fingerprint);
         let known = settled.get(anchor).is_some_and(|settled| {
             settled.digest == digest && settled.due.is_none_or(|due| due > now)
         });
@@ -170,6 +203,15 @@ fn undecided(inputs: &Inputs<'_>, listing: bool) -> Result<(Vec<Anchor>, Digests
         }
     }
     Ok((due, digests))
+}
+
+/// A changed order makes its person be decided about again, although nothing else changed.
+fn feed(context: &mut Sha256, orders: Option<&Vec<Override>>) {
+    for order in orders.into_iter().flatten() {
+        // An id is never used twice, and an override never changes.
+        context.update((order.id.len() as u64).to_le_bytes());
+        context.update(order.id.as_bytes());
+    }
 }
 
 fn rests_on(

@@ -35,7 +35,7 @@ pub(super) async fn entitle(
     for together in changes.chunks(TOGETHER) {
         let mut members = Vec::with_capacity(together.len());
         for window in together.chunks(WINDOW) {
-            let steps = by.book.turn(Vec::new(), progress.ready(window)).await?;
+            let steps = by.book.turn(Vec::new(), progress.ready(window, by)).await?;
             members.extend(steps.into_iter().map(|step| Member {
                 // The account of a newcomer was made earlier in this run: its id is in the shadow, not in the plan.
                 account: step.intent.account.or(step.intent.after.account),
@@ -87,8 +87,8 @@ async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
 }
 
 async fn send(by: &Applying<'_>, change: MembershipChange) -> (String, Result<(), ConnectorError>) {
-    if by.stop.is_cancelled() {
-        let why = "not begun, as the run was asked to end early".to_owned();
+    if let Some(why) = by.halt() {
+        let why = format!("not begun: {why}");
         return (change.entitlement, Err(ConnectorError::Transient(why)));
     }
     let answer = by.book.writer.set_members(&change).await;

@@ -9,6 +9,7 @@ mod gather;
 mod intent;
 mod look;
 mod members;
+mod orders;
 mod people;
 mod perform;
 mod recover;
@@ -22,6 +23,10 @@ mod snapshot;
 pub use clock::Clock;
 pub use error::EngineError;
 pub use gather::View;
+pub use orders::{
+    FreezeStatus, Frozen, LONGEST_DAYS, OverrideGiven, OverrideList, OverrideOrder, Thawed,
+};
+pub use people::{Known, ambiguous, is_meant};
 pub use result::{ChangeResult, ChangeStatus, Retry, RunReport, SourceReport, TargetReport};
 pub use run::{Read, Request, TargetRun, plan, sync};
 pub use secret::password;

@@ -1,13 +1,13 @@
 //! What a run did, target by target: what reports, exit codes and status are made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::EngineError;
-use crate::model::{Change, Outcome, Plan};
+use crate::model::{Action, Anchor, Change, Freeze, Outcome, Plan};
 use crate::reconcile::guard::Verdict;
 use crate::source::SourceError;
 use crate::target::ConnectorError;
@@ -60,6 +60,8 @@ pub struct TargetReport {
     pub verdict: Option<Verdict>,
     /// How each applied change ended, in the order of application. Empty in a dry run.
     pub results: Vec<ChangeResult>,
+    /// The order that froze this target: nothing was written, or no more from then on.
+    pub frozen: Option<Freeze>,
     /// Why no plan could be made, or why applying stopped.
     pub error: Option<String>,
     /// Remarks on the run itself (recovered operations, a rebuilt store).
@@ -163,6 +165,7 @@ impl TargetReport {
             plan: None,
             verdict: None,
             results: Vec::new(),
+            frozen: None,
             error: Some(error.to_string()),
             remarks: Vec::new(),
             outcome: error.outcome(),
@@ -170,7 +173,9 @@ impl TargetReport {
                 EngineError::Target { error, .. } => Retry::of(error),
                 EngineError::Interrupted => Retry::Interrupted,
                 EngineError::Source(SourceError::Refused { .. }) => Retry::Late,
-                EngineError::Unknown { .. } | EngineError::Digest(_) => Retry::No,
+                EngineError::Unknown { .. }
+                | EngineError::Digest(_)
+                | EngineError::Refused(_) => Retry::No,
                 EngineError::Store(_)
                 | EngineError::Source(_)
                 | EngineError::NeverRead(_)
@@ -195,9 +200,30 @@ impl TargetReport {
         self.results.iter().filter(|result| !result.is_made())
     }
 
+    /// What takes access away, is allowed, and waits behind a freeze.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<&Change> {
+        let Some(verdict) = self.verdict.as_ref().filter(|_| self.frozen.is_some()) else {
+            return Vec::new();
+        };
+        let takes = |change: &Change| matches!(change.action, Action::Suspend(_) | Action::Delete);
+        let made = self.results.iter().filter(|result| result.is_made());
+        let done: BTreeSet<&Anchor> = made
+            .filter(|result| takes(&result.change))
+            .map(|result| &result.change.anchor)
+            .collect();
+        let approved = verdict.approved.changes().iter().map(AsRef::as_ref);
+        approved
+            .filter(|change| takes(change) && !done.contains(&change.anchor))
+            .collect()
+    }
+
     /// The outcome that follows from plan, verdict and results.
     #[must_use]
     pub(super) fn judge(&self, dry: bool) -> Outcome {
+        if !dry && self.frozen.is_some() && self.plan.is_some() {
+            return Outcome::Frozen;
+        }
         if self.error.is_some() {
             return Outcome::Failed;
         }

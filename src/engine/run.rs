@@ -154,6 +154,11 @@ impl Session {
             Ok(spec) => spec.clone(),
             Err(error) => return TargetReport::failed(target, &error),
         };
+        if !how.dry
+            && let Err(error) = self.prune_overrides()
+        {
+            return TargetReport::failed(target, &error);
+        }
         let session = self.clone();
         let run = tokio::spawn(async move {
             let one = OneTarget {

@@ -1,14 +1,16 @@
 //! A session: one configuration, one state directory, one clock.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::orders::accepted;
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
-use crate::config::{Config, SourceSpec, TargetSpec};
+use crate::config::{self, Config, SourceSpec, TargetSpec};
 use crate::model::{Anchor, Life};
 use crate::reconcile::mapping::GroupUse;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
@@ -31,6 +33,8 @@ pub struct Session {
     pub read_progress: fn(u64),
     /// Told how many changes are done, of how many.
     pub apply_progress: fn(usize, usize),
+    /// Held while an order is written: entries of the trail are numbered.
+    orders: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -57,7 +61,18 @@ impl Session {
             stop: CancellationToken::new(),
             read_progress: |_| {},
             apply_progress: |_, _| {},
+            orders: Arc::default(),
         })
+    }
+
+    /// The zone in which moments are read that name none.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        config::system_zone()
+    }
+
+    pub(super) fn ordering(&self) -> MutexGuard<'_, ()> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The targets of these names, or all.
@@ -211,7 +226,7 @@ impl Session {
     ///
     /// # Errors
     /// When the source is not configured or was never read.
-    pub fn accept_source(&self, source: &str) -> Result<u64, EngineError> {
+    pub fn accept_source(&self, source: &str, by: &str) -> Result<u64, EngineError> {
         self.source(source)?;
         let Some(meta) = self.state.source_meta(source)? else {
             let text = format!("source \"{source}\" was never read; run `provost plan` first");
@@ -221,6 +236,7 @@ impl Session {
         let mut record = self.state.target_meta(&key)?;
         record.counters.insert("accepted".to_owned(), meta.entries);
         self.state.set_target_meta(&key, record)?;
+        self.note(accepted(source, meta.entries, by, self.clock.now()))?;
         Ok(meta.entries)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::Digests;
+use super::orders::{WAITING, released};
 use super::result::{ChangeStatus, TargetReport};
 use super::{EngineError, Session};
 use crate::model::Anchor;
@@ -90,8 +91,11 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
                 count,
             }),
     );
+    let waiting = report.waiting().len() as u64;
+    meta.counters.insert(WAITING.to_owned(), waiting);
     if let Some(plan) = &report.plan {
-        if plan.basis.live {
+        // Of what was seen while frozen nothing was recorded.
+        if plan.basis.live && report.frozen.is_none() {
             meta.last_list_at = Some(now);
         }
         meta.counters
@@ -102,10 +106,12 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
             .insert("orphans".to_owned(), plan.orphans.len() as u64);
     }
     if let Some(verdict) = &report.verdict {
-        if verdict.approval_used {
+        if verdict.approval_used && report.frozen.is_none() {
             meta.release = None;
         }
-        if verdict.approval_used || !verdict.approved.changes().is_empty() {
+        if report.frozen.is_none()
+            && (verdict.approval_used || !verdict.approved.changes().is_empty())
+        {
             meta.released_once = true;
         }
         meta.staged_digest.clone_from(&verdict.release);
@@ -168,7 +174,8 @@ impl Session {
             );
             return Err(EngineError::Digest(text));
         }
-        let (digest, released) = match &meta.staged_digest {
+        let now = self.clock.now();
+        let (digest, extent) = match &meta.staged_digest {
             Some(digest) if digest.is_named_by(&typed) => {
                 let changes = meta.staged.as_ref().map_or(0, |plan| plan.changes.len());
                 (digest.clone(), Released::Waiting(changes))
@@ -183,11 +190,13 @@ impl Session {
             None => (crate::model::Digest(typed), Released::Ahead),
         };
         meta.release = Some(Release {
-            digest,
+            digest: digest.clone(),
             by: by.to_owned(),
-            at: self.clock.now(),
+            at: now,
         });
+        let entry = released(target, digest.short(), by, now);
         self.state.set_target_meta(target, meta)?;
-        Ok(released)
+        self.note(entry)?;
+        Ok(extent)
     }
 }

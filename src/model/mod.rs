@@ -6,6 +6,7 @@
 
 mod account;
 mod anchor;
+mod audit;
 mod capability;
 mod credential;
 mod dn;
@@ -22,6 +23,7 @@ mod value;
 
 pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
+pub use audit::{AuditEntry, AuditWhat, Freeze};
 pub use capability::Capabilities;
 pub use credential::{CredentialMode, Password, PasswordState, PasswordStep};
 pub use dn::{Dn, dn_key, dn_wide_key, normalise as normalise_dn};

@@ -18,6 +18,8 @@ pub enum Outcome {
     ChangesPlanned,
     /// Everything possible was done; some identities are held and need a person to look.
     Held,
+    /// An operator froze the target: what is to be done was planned and told, and nothing was written.
+    Frozen,
     /// Some changes failed or are unconfirmed; they are tried again.
     PartlyFailed,
     /// The source could not be read in full: nobody was treated as a leaver.
@@ -34,11 +36,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NothingToDo,
         Self::Applied,
         Self::ChangesPlanned,
         Self::Held,
+        Self::Frozen,
         Self::PartlyFailed,
         Self::SourceIncomplete,
         Self::Quarantined,
@@ -58,6 +61,7 @@ impl Outcome {
             Self::Quarantined => 12,
             Self::Held => 13,
             Self::SourceIncomplete => 14,
+            Self::Frozen => 15,
             Self::Locked => 75,
             Self::ConfigInvalid => 78,
         }
@@ -71,6 +75,7 @@ impl Outcome {
             Self::Applied => "applied",
             Self::ChangesPlanned => "changes-planned",
             Self::Held => "held",
+            Self::Frozen => "frozen",
             Self::PartlyFailed => "partly-failed",
             Self::SourceIncomplete => "source-incomplete",
             Self::Quarantined => "quarantined",

@@ -46,7 +46,10 @@ pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desir
     let scope = situation.mapping.scope(identity);
     let projection = situation.mapping.project(identity);
     let mut reasons = person.imposed.clone();
-    let due = dates(identity, &projection, situation.now, &mut reasons);
+    let due = earliest(
+        dates(identity, &projection, situation.now, &mut reasons),
+        person.imposed_until,
+    );
     if identity.state.disabled {
         reasons.insert(SuspendReason::SourceDisabled);
     }
@@ -56,6 +59,14 @@ pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desir
     Some(assemble(scope, projection, reasons, due, situation))
 }
 
+/// The earlier of two moments that may not come.
+pub(super) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Adds the reasons that follow from dates and returns the next date that matters.
 fn dates(
     identity: &Identity,
@@ -63,10 +74,6 @@ fn dates(
     now: Timestamp,
     reasons: &mut Suspensions,
 ) -> Option<Timestamp> {
-    let earliest = |a: Option<Timestamp>, b: Option<Timestamp>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
     let ends = earliest(identity.state.expires, projection.ends);
     // Both the directory and the mapping may name a start; the account opens when both have come.
     let starts = identity.state.starts.max(projection.starts);

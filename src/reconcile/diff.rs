@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::attributes::update;
 use super::correlate::Correlation;
-use super::desired::{Desired, Want};
+use super::desired::{Desired, Want, earliest};
 use super::entitle::entitle;
 use super::protect;
 use super::situation::{Person, Presence, Situation};
@@ -93,7 +93,8 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
         );
     }
     if decision.due.is_none() {
-        decision.due = case.desired.and_then(|desired| desired.due);
+        let due = case.desired.and_then(|desired| desired.due);
+        decision.due = earliest(due, case.person.imposed_until);
     }
     protect::filter(case, &mut decision);
     decision
@@ -132,6 +133,14 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
             Ok(reasons)
         }
         (Presence::Present(_), None) => Err(HeldWhy::Unreadable("no desired state".to_owned())),
+        // What is imposed rests on no entry, so a doubtful one does not stop it. Nothing is given back on it either.
+        (Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven, _)
+            if !case.person.imposed.is_empty() =>
+        {
+            let mut reasons = case.person.imposed.clone();
+            reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
+            Ok(reasons)
+        }
         (Presence::Unreadable(why), _) => Err(HeldWhy::Unreadable(why.clone())),
         (Presence::Gone, _) => Ok(with(&case.person.imposed, SuspendReason::Leaver)),
         (Presence::MissingOnce | Presence::Unproven, _) if already => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Limit, TargetRules};
-use crate::model::{Action, Anchor, Change, Digest, Plan, Reason};
+use crate::model::{Action, Anchor, Change, Digest, Plan, Reason, SuspendReason};
 
 /// How long a release stays valid.
 pub const RELEASE_VALID: SignedDuration = SignedDuration::from_mins(60);
@@ -334,7 +334,7 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
 /// Suspending again somebody whose suspension was already confirmed is not a new effect (a restored backup, a curious
 /// administrator), and neither is going on with steps that were approved before and held up by one that failed.
 ///
-/// Nor is completing an account that this very run made.
+/// Nor is completing an account that this very run made. And what an operator ordered by name is approved by that order.
 fn is_exempt(change: &Change, context: &GuardContext) -> bool {
     let again = matches!(change.action, Action::Suspend(_))
         && (change.reason == Reason::Drift || change.resumes)
@@ -342,7 +342,11 @@ fn is_exempt(change: &Change, context: &GuardContext) -> bool {
     let completes = change.action == Action::Update
         && !change.is_rename()
         && context.created.contains(&change.anchor);
-    again || completes
+    let ordered = matches!(
+        change.reason,
+        Reason::Suspended(SuspendReason::Operator) | Reason::Cleared(SuspendReason::Operator)
+    );
+    again || completes || ordered
 }
 
 /// Attributes that would be cleared on suspiciously many accounts.

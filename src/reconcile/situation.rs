@@ -37,6 +37,8 @@ pub struct Person {
     pub shadow: Option<Shadow>,
     /// Reasons to suspend that come from elsewhere than the directory (operator).
     pub imposed: Suspensions,
+    /// The next moment at which time alone changes what is imposed.
+    pub imposed_until: Option<Timestamp>,
 }
 
 /// The target's accounts as read now.

@@ -4,14 +4,17 @@
 //! Strings are kebab-case names, times are RFC 3339, values keep their types. Strings from outside are not altered;
 //! JSON escapes what must be escaped.
 
+mod orders;
 mod parts;
 
 use serde::Serialize;
 
-use crate::model::{Outcome, Plan};
+use crate::model::{Change, Freeze, Outcome, Plan};
 
 use super::Review;
 use super::text::{ChangeResult, TargetStatus};
+pub use orders::{FreezeStatusV1, Orders};
+use orders::{FreezeV1, WaitingV1};
 use parts::{Basis, ChangeV1, Guard, HeldV1, NoticeV1, OrphanV1, ResultV1};
 
 /// The version of everything in this module.
@@ -89,6 +92,10 @@ pub struct TargetPlan<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<ResultV1<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    frozen: Option<FreezeV1<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<WaitingV1<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
 
@@ -113,6 +120,8 @@ impl<'a> TargetPlan<'a> {
             managed: plan.managed,
             guard: Guard::new(review),
             results: None,
+            frozen: None,
+            waiting: Vec::new(),
             error: None,
         }
     }
@@ -121,6 +130,17 @@ impl<'a> TargetPlan<'a> {
     #[must_use]
     pub fn with_results(mut self, results: &'a [ChangeResult]) -> Self {
         self.results = Some(results.iter().map(ResultV1::new).collect());
+        self
+    }
+
+    /// Adds the freeze, and who keeps access because of it.
+    #[must_use]
+    pub fn with_freeze(mut self, freeze: Option<&'a Freeze>, waiting: &[&'a Change]) -> Self {
+        self.frozen = freeze.map(FreezeV1::new);
+        self.waiting = waiting
+            .iter()
+            .map(|change| WaitingV1::new(change))
+            .collect();
         self
     }
 
@@ -167,7 +187,7 @@ impl<'a> StatusV1<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Anchor, Change, How, Reason, SuspendReason};
+    use crate::model::{Action, Anchor, How, Reason, SuspendReason};
 
     #[test]
     fn a_plan_has_version_one_and_kebab_case_names() {

@@ -52,6 +52,8 @@ fn help_names_every_command_and_usage_errors_are_two() {
         "sync",
         "release",
         "explain",
+        "freeze",
+        "override",
         "status",
         "state",
         "demo",

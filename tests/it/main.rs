@@ -16,6 +16,7 @@ mod engine;
 mod guard;
 mod http;
 mod ldap;
+mod orders;
 mod profiles;
 mod properties;
 mod recovery;

@@ -123,6 +123,7 @@ fn situation<'a>(
             shadow: given.shadow(&identity.anchor),
             presence: Presence::Present(identity.into()),
             imposed: BTreeSet::new(),
+            imposed_until: None,
         })
         .collect();
     for shadow in given.shadows() {
@@ -132,6 +133,7 @@ fn situation<'a>(
                 presence: Presence::Unproven,
                 shadow: Some(shadow),
                 imposed: BTreeSet::new(),
+                imposed_until: None,
             });
         }
     }

@@ -5,6 +5,7 @@
 
 mod change;
 mod explain;
+mod orders;
 mod result;
 mod tail;
 
@@ -16,6 +17,7 @@ use super::paint::{ALERT, FAINT, HEADING, Look, wrap};
 use super::{Review, safe};
 
 pub use explain::{Explanation, explain};
+pub use orders::{freeze_status, frozen, given, overrides, trail};
 pub use result::{ChangeResult, ResultState, TargetStatus, failure, remarks, results, status};
 pub use tail::counts;
 

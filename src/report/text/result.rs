@@ -113,7 +113,7 @@ pub fn remarks(remarks: &[String], look: Look) -> String {
 fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::NothingToDo | Outcome::Applied => GAIN,
-        Outcome::ChangesPlanned | Outcome::Held => CHANGE,
+        Outcome::ChangesPlanned | Outcome::Held | Outcome::Frozen => CHANGE,
         Outcome::PartlyFailed
         | Outcome::SourceIncomplete
         | Outcome::Quarantined

@@ -219,6 +219,7 @@ impl World {
                 anchor: anchor(n),
                 presence: self.presence(n, reading),
                 shadow: self.shadows.get(&anchor(n)).cloned(),
+                imposed_until: None,
                 imposed: if self.imposed.contains(&n) {
                     Suspensions::from([SuspendReason::Operator])
                 } else {
