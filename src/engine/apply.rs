@@ -169,11 +169,7 @@ fn not_begun(step: &Step, why: &str) -> Performed {
 
 impl Progress {
     /// The changes of a window that may go on; the others are recorded as skipped.
-    pub(super) fn ready(
-        &mut self,
-        window: &[Arc<Change>],
-        by: &Applying<'_>,
-    ) -> Vec<Arc<Change>> {
+    pub(super) fn ready(&mut self, window: &[Arc<Change>], by: &Applying<'_>) -> Vec<Arc<Change>> {
         let halt = by.halt();
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
@@ -227,7 +223,8 @@ impl Progress {
                 self.failures = self.failures.saturating_sub(1);
             }
             ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) => {
-                self.failures += 1;
+                // Once nothing may be begun, what was cut short says nothing about the application either.
+                self.failures += usize::from(by.halt().is_none());
                 self.blocked.insert(change.anchor.clone());
             }
             // What was not begun says nothing about the application.

@@ -101,6 +101,10 @@ impl OneTarget<'_> {
         }
         report.remarks = remarks;
         report.frozen = self.frozen()?;
+        if report.frozen.is_some() {
+            // Whoever thaws it asks for the next run.
+            report.retry = Retry::No;
+        }
         report.outcome = report.judge(false);
         Ok(report)
     }

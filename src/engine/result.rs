@@ -173,9 +173,9 @@ impl TargetReport {
                 EngineError::Target { error, .. } => Retry::of(error),
                 EngineError::Interrupted => Retry::Interrupted,
                 EngineError::Source(SourceError::Refused { .. }) => Retry::Late,
-                EngineError::Unknown { .. }
-                | EngineError::Digest(_)
-                | EngineError::Refused(_) => Retry::No,
+                EngineError::Unknown { .. } | EngineError::Digest(_) | EngineError::Refused(_) => {
+                    Retry::No
+                }
                 EngineError::Store(_)
                 | EngineError::Source(_)
                 | EngineError::NeverRead(_)

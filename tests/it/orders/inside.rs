@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan as _};
 use provost::config::{Secrets, load};
-use provost::engine::{
-    self, ChangeStatus, Clock, OverrideOrder, Request, RunReport, Session, View,
-};
+use provost::engine::{self, ChangeStatus, Clock, OverrideOrder, Request, RunReport, Session};
 use provost::model::{AuditWhat, Outcome, OverrideEffect};
 
 use super::active;
@@ -25,12 +23,7 @@ fn session(company: &Company) -> Session {
 }
 
 async fn sync(session: &Session) -> RunReport {
-    let request = Request {
-        targets: Vec::new(),
-        view: View::Sync,
-        approve: None,
-    };
-    engine::sync(session, &request).await.unwrap()
+    engine::sync(session, &Request::default()).await.unwrap()
 }
 
 fn suspend(person: &str, from: Option<&str>, until: Option<&str>) -> OverrideOrder {
