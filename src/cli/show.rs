@@ -102,7 +102,7 @@ struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn new(report: &'a TargetReport) -> Self {
         let review = match (&report.plan, &report.verdict) {
-            (Some(_), Some(verdict)) => Review::of(verdict),
+            (Some(_), Some(verdict)) => Review::of(verdict, &report.uses),
             (Some(plan), None) => Review::passed(plan),
             (None, _) => Review::default(),
         };

@@ -201,6 +201,7 @@ impl OneTarget<'_> {
         };
         let verdict = guard::review(&plan, &self.spec.rules, &context);
         Ok(TargetReport {
+            uses: guard::uses(&plan, &self.spec.rules, &context),
             target: self.spec.name.clone(),
             plan: Some(plan),
             verdict: Some(verdict),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::EngineError;
 use crate::model::{Action, Anchor, Change, Freeze, Outcome, Plan};
-use crate::reconcile::guard::Verdict;
+use crate::reconcile::guard::{Use, Verdict};
 use crate::source::SourceError;
 use crate::target::ConnectorError;
 
@@ -58,6 +58,8 @@ pub struct TargetReport {
     pub plan: Option<Plan>,
     /// The guard's verdict on it.
     pub verdict: Option<Verdict>,
+    /// How much of each limit the plan uses; empty without a plan.
+    pub uses: Vec<Use>,
     /// How each applied change ended, in the order of application. Empty in a dry run.
     pub results: Vec<ChangeResult>,
     /// The order that froze this target: nothing was written, or no more from then on.
@@ -164,6 +166,7 @@ impl TargetReport {
             target: target.to_owned(),
             plan: None,
             verdict: None,
+            uses: Vec::new(),
             results: Vec::new(),
             frozen: None,
             error: Some(error.to_string()),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Limit, TargetRules};
+use super::{Limit, Limits, TargetRules};
 use crate::model::{Action, Anchor, Change, Digest, Plan, Reason, SuspendReason};
 
 /// How long a release stays valid.
@@ -36,6 +36,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Suspend,
+        Self::Delete,
+        Self::Rename,
+        Self::Revoke,
+        Self::Create,
+        Self::Update,
+        Self::Reactivate,
+    ];
+
     /// As configuration and reports spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -224,6 +235,22 @@ pub struct Verdict {
     pub approval_used: bool,
 }
 
+impl Limits {
+    /// The limit on one kind of change in one run.
+    #[must_use]
+    pub fn of(&self, kind: Kind) -> Limit {
+        match kind {
+            Kind::Suspend => self.suspend,
+            Kind::Delete => self.delete,
+            Kind::Rename => self.rename,
+            Kind::Revoke => self.revoke,
+            Kind::Create => self.create,
+            Kind::Update => self.update,
+            Kind::Reactivate => self.reactivate,
+        }
+    }
+}
+
 /// Judges a plan.
 #[must_use]
 pub fn review(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Verdict {
@@ -273,14 +300,40 @@ pub fn review(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Verdi
     }
 }
 
-fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Breach> {
-    if rules.review_first_run && !context.reviewed_before {
-        return if plan.changes.is_empty() {
-            Vec::new()
-        } else {
-            vec![Breach::FirstRun]
-        };
-    }
+/// How much of a limit a plan uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Use {
+    /// The kind of change; `None` for the destructive changes of all kinds in 24 hours.
+    pub kind: Option<Kind>,
+    /// How many there are; for 24 hours, those of earlier runs included.
+    pub count: usize,
+    /// How many are allowed.
+    pub allowed: usize,
+}
+
+/// How much of each limit a plan uses, in the order of [`Kind::ALL`] with the day at the end.
+#[must_use]
+pub fn uses(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Use> {
+    let (counts, destructive) = counts(plan, context);
+    let count = |kind: Kind| counts.get(&kind).copied().unwrap_or(0);
+    let mut uses: Vec<Use> = Kind::ALL
+        .into_iter()
+        .map(|kind| Use {
+            kind: Some(kind),
+            count: count(kind),
+            allowed: rules.limits.of(kind).allowed(plan.managed),
+        })
+        .collect();
+    uses.push(Use {
+        kind: None,
+        count: context.recent_destructive + destructive,
+        allowed: rules.limits.suspend_per_day.allowed(plan.managed),
+    });
+    uses
+}
+
+/// How many changes count against the limit of each kind, and how many take something away.
+fn counts(plan: &Plan, context: &GuardContext) -> (BTreeMap<Kind, usize>, usize) {
     let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
     let mut destructive = 0;
     for change in plan
@@ -293,22 +346,23 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
         }
         destructive += usize::from(kind(change).is_some_and(Kind::is_destructive));
     }
+    (counts, destructive)
+}
+
+fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Breach> {
+    if rules.review_first_run && !context.reviewed_before {
+        return if plan.changes.is_empty() {
+            Vec::new()
+        } else {
+            vec![Breach::FirstRun]
+        };
+    }
+    let (counts, destructive) = counts(plan, context);
     let limits = &rules.limits;
-    let limit = |kind| -> Limit {
-        match kind {
-            Kind::Suspend => limits.suspend,
-            Kind::Delete => limits.delete,
-            Kind::Rename => limits.rename,
-            Kind::Revoke => limits.revoke,
-            Kind::Create => limits.create,
-            Kind::Update => limits.update,
-            Kind::Reactivate => limits.reactivate,
-        }
-    };
     let managed = plan.managed;
     let mut breaches: Vec<Breach> = counts
         .iter()
-        .map(|(kind, count)| (*kind, *count, limit(*kind).allowed(managed)))
+        .map(|(kind, count)| (*kind, *count, limits.of(*kind).allowed(managed)))
         .filter(|(_, count, allowed)| count > allowed)
         .map(|(kind, count, allowed)| Breach::Limit {
             kind,

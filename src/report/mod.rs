@@ -3,13 +3,15 @@
 //! Pure: values in, text out. Nothing here decides what is done, and nothing here knows a terminal;
 //! `cli` chooses width and colour and writes the result. All strings from outside pass through [`safe`] on their way to text.
 
+pub mod csv;
+pub mod html;
 pub mod json;
 mod paint;
 pub mod safe;
 pub mod text;
 
 use crate::model::{Digest, Plan};
-use crate::reconcile::guard::{Breach, Verdict};
+use crate::reconcile::guard::{Breach, Use, Verdict};
 
 pub use paint::{Look, Paint};
 
@@ -22,6 +24,8 @@ pub struct Review {
     pub staged: usize,
     /// Each limit that was reached, or review that is due.
     pub breaches: Vec<BreachLine>,
+    /// How much of each limit the plan uses.
+    pub uses: Vec<Use>,
     /// What `provost release` must name for the staged changes; `None` if nothing waits.
     pub release: Option<Digest>,
 }
@@ -29,8 +33,9 @@ pub struct Review {
 impl Review {
     /// The guard's word as reports show it.
     #[must_use]
-    pub fn of(verdict: &Verdict) -> Self {
+    pub fn of(verdict: &Verdict, uses: &[Use]) -> Self {
         Self {
+            uses: uses.to_vec(),
             approved: verdict.approved.changes().len(),
             staged: verdict.staged.len(),
             breaches: verdict.breaches.iter().map(BreachLine::of).collect(),

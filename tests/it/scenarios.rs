@@ -103,7 +103,7 @@ pub(crate) async fn plan_of(folder: &Path) -> String {
     };
     let verdict = guard::review(&decided.plan, &rules, &context);
     let look = Look::plain();
-    report::text::plan(&decided.plan, &report::Review::of(&verdict), look)
+    report::text::plan(&decided.plan, &report::Review::of(&verdict, &[]), look)
 }
 
 fn situation<'a>(

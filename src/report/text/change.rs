@@ -96,7 +96,7 @@ fn named_set(verb: &str, names: &BTreeSet<String>, style: Style, out: &mut Page)
     }
 }
 
-fn reasons(set: &Suspensions) -> String {
+pub(in crate::report) fn reasons(set: &Suspensions) -> String {
     if set.is_empty() {
         return "no".to_owned();
     }
@@ -112,6 +112,13 @@ fn steps(change: &Change, out: &mut Page) {
         let names: Vec<String> = change.done.iter().map(named).collect();
         out.prose(4, FAINT, &format!("done before: {}", names.join(", ")));
     }
+    for line in how(change) {
+        out.line(&format!("    {line}"));
+    }
+}
+
+/// The steps of a change, one a line, and what happens to the password.
+pub(in crate::report) fn how(change: &Change) -> Vec<String> {
     let (verb, steps) = match &change.action {
         Action::Suspend(steps) => ("by", steps.as_slice()),
         Action::Reactivate(steps) => ("undoing", steps.as_slice()),
@@ -119,18 +126,20 @@ fn steps(change: &Change, out: &mut Page) {
             ("", &[][..])
         }
     };
-    match steps {
-        [] => {}
-        [one] => out.line(&format!("    {verb} {}", step(one, change))),
-        several => {
-            for (i, how) in several.iter().enumerate() {
-                out.line(&format!("    {verb} {}. {}", i + 1, step(how, change)));
-            }
-        }
-    }
-    if let Some(text) = change.password.and_then(password) {
-        out.line(&format!("    password: {text}"));
-    }
+    let mut lines = match steps {
+        [one] => vec![format!("{verb} {}", step(one, change))],
+        several => (1..)
+            .zip(several)
+            .map(|(i, how)| format!("{verb} {i}. {}", step(how, change)))
+            .collect(),
+    };
+    lines.extend(
+        change
+            .password
+            .and_then(password)
+            .map(|text| format!("password: {text}")),
+    );
+    lines
 }
 
 fn named(how: &How) -> String {
@@ -169,7 +178,7 @@ fn mark(action: &Action) -> (char, Style) {
     }
 }
 
-fn title(action: &Action) -> &'static str {
+pub(in crate::report) fn title(action: &Action) -> &'static str {
     match action {
         Action::Suspend(_) => "Suspend",
         Action::Delete => "Delete",

@@ -16,6 +16,7 @@ use crate::model::Plan;
 use super::paint::{ALERT, FAINT, HEADING, Look, wrap};
 use super::{Review, safe};
 
+pub(super) use change::{how, reasons, title};
 pub use explain::{Explanation, explain};
 pub use orders::{freeze_status, frozen, given, overrides, trail};
 pub use result::{ChangeResult, ResultState, TargetStatus, failure, remarks, results, status};
@@ -267,6 +268,7 @@ Held (1), left exactly as they are
                 allowed: 0,
                 text: "1 to suspend, 0 allowed".to_owned(),
             }],
+            uses: Vec::new(),
             release: Some(plan.digest()),
         };
         let text = super::plan(&plan, &review, Look::plain());
