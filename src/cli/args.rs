@@ -112,6 +112,19 @@ pub(super) struct Targets {
     /// Compare with the accounts as the applications list them now, not as last confirmed.
     #[arg(long)]
     pub(super) live: bool,
+    #[command(flatten)]
+    pub(super) files: Files,
+}
+
+/// Files that a report is written into, besides being shown.
+#[derive(Debug, Default, Args)]
+pub(super) struct Files {
+    /// Also write the report as one self-contained page, for people without a terminal.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Also write all changes as a table for spreadsheets.
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod completions;
 mod demo;
 mod engine;
 mod explain;
+mod files;
 mod freeze;
 mod load;
 mod logs;

@@ -1,14 +1,13 @@
 //! From what the engine reports to what `report` shows.
 
-use std::sync::Arc;
-
-use crate::engine::{ChangeResult, ChangeStatus, RunReport, TargetReport};
+use crate::engine::{ChangeStatus, RunReport, TargetReport, pages};
 use crate::model::{Change, Plan};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
-use crate::report::text::{self, ResultState};
+use crate::report::text;
 use crate::report::{Look, Review, safe};
 
 use super::Stop;
+use super::args::Files;
 use super::out::Out;
 
 /// What a report is about.
@@ -44,6 +43,18 @@ pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Res
         text
     };
     Ok(out.report(&text)?)
+}
+
+/// Writes a report into the files that were asked for, besides showing it.
+pub(super) fn into_files(report: &RunReport, files: &Files) -> Result<(), Stop> {
+    if let Some(path) = &files.html {
+        super::files::write(path, pages::html(report).as_bytes())?;
+    }
+    if let Some(path) = &files.csv {
+        let table = pages::table(report).map_err(Stop::failed)?;
+        super::files::write(path, &table)?;
+    }
+    Ok(())
 }
 
 /// One event for each change, with the same fields whether it was made or only planned.
@@ -101,15 +112,10 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn new(report: &'a TargetReport) -> Self {
-        let review = match (&report.plan, &report.verdict) {
-            (Some(_), Some(verdict)) => Review::of(verdict, &report.uses),
-            (Some(plan), None) => Review::passed(plan),
-            (None, _) => Review::default(),
-        };
         Self {
             report,
-            review,
-            results: report.results.iter().map(result).collect(),
+            review: pages::review(report),
+            results: report.results.iter().map(pages::shown).collect(),
         }
     }
 
@@ -159,21 +165,6 @@ impl<'a> Shown<'a> {
             About::Plan => planned,
             About::Run | About::Results => planned.with_results(&self.results),
         }))
-    }
-}
-
-fn result(result: &ChangeResult) -> text::ChangeResult {
-    let (state, detail) = match &result.status {
-        ChangeStatus::Done => (ResultState::Done, None),
-        ChangeStatus::DoneWith(what) => (ResultState::Done, Some(what)),
-        ChangeStatus::Failed(why) => (ResultState::Failed, Some(why)),
-        ChangeStatus::Unconfirmed(why) => (ResultState::Unconfirmed, Some(why)),
-        ChangeStatus::Skipped(why) => (ResultState::Skipped, Some(why)),
-    };
-    text::ChangeResult {
-        change: Arc::clone(&result.change),
-        state,
-        detail: detail.cloned(),
     }
 }
 

@@ -10,6 +10,7 @@ mod intent;
 mod look;
 mod members;
 mod orders;
+pub mod pages;
 mod people;
 mod perform;
 mod recover;

@@ -149,6 +149,8 @@ pub fn cell(raw: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{Action, Anchor, AttributeChange, Basis, Reason};
     use proptest::prelude::*;
@@ -185,7 +187,7 @@ mod tests {
                 config: String::new(),
                 live: false,
             },
-            changes: vec![change, bare],
+            changes: vec![Arc::new(change), Arc::new(bare)],
             held: Vec::new(),
             notices: Vec::new(),
             orphans: Vec::new(),

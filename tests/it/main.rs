@@ -17,6 +17,7 @@ mod guard;
 mod http;
 mod ldap;
 mod orders;
+mod page;
 mod profiles;
 mod properties;
 mod recovery;

@@ -3,7 +3,7 @@
 use crate::model::Outcome;
 use crate::report::safe;
 
-use super::super::args::{Apply, Explain, Targets};
+use super::super::args::{Apply, Explain, Files, Targets};
 use super::super::{Stop, apply, explain, plan, sync};
 use super::company::{Person, SIZE, company, login};
 use super::{Out, Stage};
@@ -184,6 +184,7 @@ fn targets() -> Targets {
     Targets {
         targets: Vec::new(),
         live: false,
+        files: Files::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a plan to what the page shows of it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use crate::model::{Action, AttributeChange, Change, Orphan, Outcome, Plan};
 use crate::report::text::{self, ChangeResult, ResultState};
@@ -9,9 +10,9 @@ use crate::report::{Review, safe};
 use super::view::{self, Tone};
 use super::{SHOWN, Sheet};
 
-const GOOD: Tone = "good";
-const CHANGE: Tone = "change";
-const ALARM: Tone = "alarm";
+const GOOD: Tone = "tone-good";
+const CHANGE: Tone = "tone-change";
+const ALARM: Tone = "tone-alarm";
 const PLAIN: Tone = "";
 
 /// Shades that the style has.
@@ -118,19 +119,19 @@ fn facts(plan: &Plan) -> Vec<view::Fact> {
 }
 
 /// The changes of each action, in the order of application.
-fn by_action(changes: &[Change]) -> Vec<(&Action, Vec<&Change>)> {
+fn by_action(changes: &[Arc<Change>]) -> Vec<(&Action, Vec<&Change>)> {
     let mut groups: Vec<(&Action, Vec<&Change>)> = Vec::new();
     for change in changes {
         let name = change.action.as_str();
         match groups.iter_mut().find(|(first, _)| first.as_str() == name) {
             Some((_, group)) => group.push(change),
-            None => groups.push((&change.action, vec![change])),
+            None => groups.push((&change.action, vec![&**change])),
         }
     }
     groups
 }
 
-fn bars(changes: &[Change]) -> Vec<view::Bar> {
+fn bars(changes: &[Arc<Change>]) -> Vec<view::Bar> {
     let groups = by_action(changes);
     let longest = groups
         .iter()
@@ -168,10 +169,9 @@ fn bars(changes: &[Change]) -> Vec<view::Bar> {
 
 fn limits(review: &Review) -> Vec<view::Limit> {
     let limit = |used: &crate::reconcile::guard::Use| view::Limit {
-        name: used.kind.map_or_else(
-            || "destructive in 24 hours".to_owned(),
-            |kind| kind.as_str().to_owned(),
-        ),
+        name: used
+            .kind
+            .map_or_else(|| "in 24 hours".to_owned(), |kind| kind.as_str().to_owned()),
         count: used.count,
         allowed: used.allowed,
         left: used.allowed.saturating_sub(used.count),

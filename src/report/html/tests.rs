@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::model::{
     AccountId, Action, Anchor, AttributeChange, Basis, Held, HeldWhy, Reason, Value as Attribute,
@@ -32,7 +34,7 @@ fn plan() -> Plan {
             config: String::new(),
             live: false,
         },
-        changes: vec![change],
+        changes: vec![Arc::new(change)],
         held: vec![Held {
             anchor,
             label: HOSTILE.to_owned(),
@@ -54,7 +56,7 @@ fn page_of(plan: &Plan) -> String {
         outcome: Outcome::ChangesPlanned,
         plan: Some(plan),
         review: &review,
-        staged: plan.changes.iter().collect(),
+        staged: plan.changes.iter().map(|change| &**change).collect(),
         results: &[],
         error: Some(HOSTILE),
         remarks: &[HOSTILE.to_owned()],
