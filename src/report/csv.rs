@@ -110,7 +110,11 @@ fn lines(change: &Change) -> Vec<[String; 4]> {
             .iter()
             .map(|name| owned("revoke", name, "", "")),
     );
-    lines.extend(text::how(change).iter().map(|how| owned("how", how, "", "")));
+    lines.extend(
+        text::how(change)
+            .iter()
+            .map(|how| owned("how", how, "", "")),
+    );
     if change.suspended_before != change.suspended_after {
         let (before, after) = (&change.suspended_before, &change.suspended_after);
         lines.push(owned(
