@@ -17,6 +17,7 @@ mod finders;
 mod program;
 mod scan;
 mod scope;
+mod selector;
 mod settings;
 mod trial;
 mod types;
@@ -28,6 +29,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use selector::Selector;
 pub use types::{
     Apply, Clause, Compare, Explained, Explanation, GroupUse, MatchRule, Projected, Projection,
     Rule, Scope,

@@ -14,6 +14,9 @@ use super::{Clause, Scope, dn};
 use crate::model::Dn;
 use crate::model::Value;
 
+/// The keys of clauses.
+pub(super) const KEYS: &[&str] = &["condition", "groups", "not-groups", "ou", "not-ou"];
+
 /// The compiled scope and lifecycle of a mapping.
 #[derive(Debug, Default)]
 pub(super) struct ScopeRules {
@@ -31,15 +34,8 @@ impl ScopeRules {
     pub fn compile(root: &Node<'_>, compiler: &mut Compiler<'_>) -> Self {
         let mut rules = Self::default();
         if let Some(node) = root.table("scope", &mut compiler.desk) {
-            node.only(
-                &["condition", "groups", "not-groups", "ou", "not-ou"],
-                &mut compiler.desk,
-            );
-            rules.condition = expression(&node, "condition", compiler);
-            rules.groups = groups(&node, "groups", compiler);
-            rules.not_groups = groups(&node, "not-groups", compiler);
-            rules.ous = ous(&node, "ou", compiler);
-            rules.not_ous = ous(&node, "not-ou", compiler);
+            node.only(KEYS, &mut compiler.desk);
+            rules = Self::clauses(&node, compiler);
         }
         if let Some(node) = root.table("lifecycle", &mut compiler.desk) {
             node.only(&["starts", "ends"], &mut compiler.desk);
@@ -47,6 +43,18 @@ impl ScopeRules {
             rules.ends = expression(&node, "ends", compiler);
         }
         rules
+    }
+
+    /// Reads the clauses of a table.
+    pub fn clauses(node: &Node<'_>, compiler: &mut Compiler<'_>) -> Self {
+        Self {
+            condition: expression(node, "condition", compiler),
+            groups: groups(node, "groups", compiler),
+            not_groups: groups(node, "not-groups", compiler),
+            ous: ous(node, "ou", compiler),
+            not_ous: ous(node, "not-ou", compiler),
+            ..Self::default()
+        }
     }
 
     /// Whether the identity is in scope. A date that cannot be read is an error here: nobody is let in on a guess.
