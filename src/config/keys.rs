@@ -23,6 +23,8 @@ pub const ROOT: Keys = Keys {
         "metrics",
         "source",
         "target",
+        "access",
+        "access-rules",
     ],
 };
 
@@ -164,6 +166,8 @@ pub const TARGET_SCIM: Keys = Keys {
         "protected-accounts",
         "protected-people",
         "schedule",
+        "access",
+        "access-combine",
         "limits",
         "password",
         "url",
@@ -204,6 +208,8 @@ pub const TARGET_SANDBOX: Keys = Keys {
         "protected-accounts",
         "protected-people",
         "schedule",
+        "access",
+        "access-combine",
         "limits",
         "password",
         "path",
@@ -212,6 +218,53 @@ pub const TARGET_SANDBOX: Keys = Keys {
         "required",
         "ledger",
         "faults",
+    ],
+};
+
+/// One policy of access by the clock.
+pub const ACCESS: Keys = Keys {
+    table: "[[access]]",
+    keys: &[
+        "name",
+        "windows",
+        "logon-hours",
+        "logon-hours-attribute",
+        "logon-hours-entered",
+        "on-wrong-hours",
+        "zone",
+        "zone-attribute",
+        "sites",
+        "holidays",
+        "holiday-files",
+        "openings",
+        "opening-files",
+        "everybody",
+        "people",
+        "condition",
+        "groups",
+        "not-groups",
+        "ou",
+        "not-ou",
+        "strict",
+    ],
+};
+
+/// What holds for all policies of access by the clock.
+pub const ACCESS_RULES: Keys = Keys {
+    table: "[access-rules]",
+    keys: &["combine", "time-zones", "exempt"],
+};
+
+/// Who is exempt from access by the clock.
+pub const ACCESS_EXEMPT: Keys = Keys {
+    table: "[access-rules.exempt]",
+    keys: &[
+        "people",
+        "condition",
+        "groups",
+        "not-groups",
+        "ou",
+        "not-ou",
     ],
 };
 
@@ -326,6 +379,9 @@ pub const ALL: &[&Keys] = &[
     &LIMIT,
     &TARGET_SCIM,
     &TARGET_SANDBOX,
+    &ACCESS,
+    &ACCESS_RULES,
+    &ACCESS_EXEMPT,
     &DELETE,
     &TARGET_LIMITS,
     &TARGET_PASSWORD,

@@ -4,6 +4,7 @@
 //! and so are secret files that others could have read.
 
 mod files;
+mod zones;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use super::raw::{self, Findings};
 use super::secret::{self, Reference};
 use super::valid::{self, Config, Outside, Secrets};
 use crate::model::Problem;
+use crate::reconcile::access::Zones;
 use crate::reconcile::mapping::Mapping;
 
 /// The largest configuration, mapping or certificate file that is read, in bytes.
@@ -52,6 +54,7 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
         folder,
         secrets,
         mappings: RefCell::default(),
+        texts: RefCell::default(),
     };
     let findings = Findings::default();
     let table = raw::parse(&text, &findings);
@@ -64,10 +67,18 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
     let mut hash = Sha256::new();
     feed(&mut hash, &text);
     let mut files = vec![path.to_owned()];
+    for (file, text) in shell.texts.into_inner() {
+        feed(&mut hash, &text);
+        files.push(file);
+    }
     for (file, read) in shell.mappings.into_inner() {
         feed(&mut hash, &read.text);
         problems.add(&file.display().to_string(), &read.text, read.problems, &[]);
         files.push(file);
+    }
+    if let Some(config) = &config {
+        // Other rules for daylight saving time decide otherwise.
+        feed(&mut hash, config.zones.tz_version());
     }
     match config {
         Some(config) if problems.is_empty() => Ok(Loaded {
@@ -129,6 +140,7 @@ struct Shell {
     folder: PathBuf,
     secrets: Secrets,
     mappings: RefCell<BTreeMap<PathBuf, ReadMapping>>,
+    texts: RefCell<BTreeMap<PathBuf, String>>,
 }
 
 impl Outside for Shell {
@@ -184,6 +196,21 @@ impl Outside for Shell {
             ));
         }
         Ok(text.into_bytes())
+    }
+
+    fn text(&self, path: &Path) -> Result<String, String> {
+        if let Some(text) = self.texts.borrow().get(path) {
+            return Ok(text.clone());
+        }
+        let text = files::read_trusted(path, LARGEST, self.secrets)?;
+        self.texts
+            .borrow_mut()
+            .insert(path.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn system_zones(&self) -> Result<Zones, String> {
+        zones::system()
     }
 
     fn mapping(&self, path: &Path) -> Result<Option<Arc<Mapping>>, String> {

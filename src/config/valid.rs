@@ -4,6 +4,7 @@
 //! which `load` answers. All problems are recorded with their places; a value that could not be read is replaced by
 //! its default so that reading goes on and finds the next problem.
 
+mod access;
 mod auth;
 mod common;
 mod connector;
@@ -29,6 +30,7 @@ use super::keys;
 use super::raw::{Findings, Located, Section};
 use super::secret::Reference;
 use crate::model::Problem;
+use crate::reconcile::access::{AccessRules, Policy, Zones};
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::password::PasswordPolicy;
 use crate::reconcile::{Limit, TargetRules};
@@ -65,7 +67,11 @@ pub struct Config {
     pub control: Control,
     /// Where the daemon's metrics are served, if anywhere.
     pub metrics: Option<SocketAddr>,
-    /// SHA-256 over the configuration file and its mapping files, in lower-case hexadecimal.
+    /// The policies of access by the clock, in the order of the file.
+    pub access: Vec<Arc<Policy>>,
+    /// The time zones that policies are judged in.
+    pub zones: Zones,
+    /// SHA-256 over the configuration file and the files that it names, in lower-case hexadecimal.
     pub digest: String,
     /// Whether the settings hold the secrets.
     pub secrets: Secrets,
@@ -102,6 +108,8 @@ pub struct TargetSpec {
     pub mapping_file: PathBuf,
     /// What was decided for it.
     pub rules: TargetRules,
+    /// When people have access by the clock.
+    pub access: Arc<AccessRules>,
     /// Complete reads without a person that make the person a leaver; at least 2.
     pub confirm_absence_reads: u32,
     /// What the passwords that are made for it look like.
@@ -156,6 +164,18 @@ pub trait Outside {
     /// Why there are none.
     fn certificates(&self, path: &Path) -> Result<Vec<u8>, String>;
 
+    /// A text file that belongs to the configuration, such as a list of holidays.
+    ///
+    /// # Errors
+    /// Why it cannot be read, with its name.
+    fn text(&self, path: &Path) -> Result<String, String>;
+
+    /// The time zones of this machine.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn system_zones(&self) -> Result<Zones, String>;
+
     /// A compiled mapping whose own tests pass; `None` if it has problems of its own, which are kept with that file.
     ///
     /// # Errors
@@ -195,10 +215,11 @@ pub fn read(
         .iter()
         .map(|section| source::read(section, outside))
         .collect();
+    let access = access::read(&root, outside);
     let target_sections = root.tables("target");
     let mut targets: Vec<_> = target_sections
         .iter()
-        .map(|section| target::read(section, outside))
+        .map(|section| target::read(section, &access, outside))
         .collect();
     if source_sections.is_empty() && !root.has("source") {
         root.missing(
@@ -229,6 +250,8 @@ pub fn read(
         targets: targets.into_iter().collect::<Option<_>>()?,
         control,
         metrics,
+        access: access.policies,
+        zones: access.zones,
         digest: String::new(),
         secrets: outside.secrets(),
     })

@@ -284,20 +284,26 @@ pub fn needs(config: &Config, source: &str) -> FetchRequest {
         request
             .attributes
             .extend(["displayname".to_owned(), "cn".to_owned()]);
-        request.groups = match (
-            std::mem::take(&mut request.groups),
-            target.mapping.group_need(),
-        ) {
-            (GroupNeed::All, _) | (_, GroupUse::All) => GroupNeed::All,
-            (need, GroupUse::None) => need,
-            (GroupNeed::None, GroupUse::Named(names)) => GroupNeed::Named(names.clone()),
-            (GroupNeed::Named(mut need), GroupUse::Named(names)) => {
-                need.extend(names.iter().cloned());
-                GroupNeed::Named(need)
-            }
-        };
+        request.attributes.extend(target.access.source_attributes());
+        for used in std::iter::once(target.mapping.group_need()).chain(target.access.group_needs())
+        {
+            request.groups = both(std::mem::take(&mut request.groups), used);
+        }
     }
     request
+}
+
+/// The groups that are needed for one thing and another.
+fn both(need: GroupNeed, used: &GroupUse) -> GroupNeed {
+    match (need, used) {
+        (GroupNeed::All, _) | (_, GroupUse::All) => GroupNeed::All,
+        (need, GroupUse::None) => need,
+        (GroupNeed::None, GroupUse::Named(names)) => GroupNeed::Named(names.clone()),
+        (GroupNeed::Named(mut need), GroupUse::Named(names)) => {
+            need.extend(names.iter().cloned());
+            GroupNeed::Named(need)
+        }
+    }
 }
 
 /// Names of targets never begin with "@".

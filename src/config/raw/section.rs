@@ -63,6 +63,12 @@ impl<'a> Section<'a> {
         self.span.clone()
     }
 
+    /// The table itself with its place and path, for reading that has rules of its own.
+    #[must_use]
+    pub fn raw(&self) -> (&'a DeTable<'a>, Range<usize>, String) {
+        (self.table, self.span(), self.path.clone())
+    }
+
     /// The findings of this file.
     #[must_use]
     pub fn findings(&self) -> &'a Findings {

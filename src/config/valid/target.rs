@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::common::{self, values};
 use super::connector::{self, Can, TYPES, Type};
-use super::{Outside, Schedule, TargetSpec, limits, password};
+use super::{Outside, Schedule, TargetSpec, access, limits, password};
 use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
 use crate::config::syntax;
@@ -31,7 +31,11 @@ const HOWS: [(&str, How); 2] = [
 ];
 
 /// Reads one `[[target]]`.
-pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> {
+pub fn read(
+    section: &Section<'_>,
+    shared: &access::Shared,
+    outside: &dyn Outside,
+) -> Option<TargetSpec> {
     let name = common::name(section);
     if !section.has("type") {
         section.missing("type", "\"scim\" or \"sandbox\"");
@@ -51,8 +55,10 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
         .and_then(|(_, compiled)| compiled.as_deref());
     let rules = rules(section, name.clone());
     let (can, connector) = connector::read(section, kind, compiled, outside);
+    let access = access::of_target(section, name.as_deref().unwrap_or_default(), shared);
     if let Some(rules) = &rules {
         possible(section, rules, can);
+        access::sensible(section, &access, rules, can.real);
     }
     let confirm_absence_reads = section.number("confirm-absence-reads", 2..=10).unwrap_or(2);
     let password = password::read(section);
@@ -63,6 +69,7 @@ pub fn read(section: &Section<'_>, outside: &dyn Outside) -> Option<TargetSpec> 
         mapping: mapping?,
         mapping_file,
         rules: rules?,
+        access: Arc::new(access),
         confirm_absence_reads,
         password,
         connector: connector?,

@@ -28,6 +28,14 @@ impl Outside for Everything {
         Ok(Vec::new())
     }
 
+    fn text(&self, _path: &Path) -> Result<String, String> {
+        Ok(String::new())
+    }
+
+    fn system_zones(&self) -> Result<Zones, String> {
+        Ok(Zones::bundled())
+    }
+
     fn mapping(&self, _path: &Path) -> Result<Option<Arc<Mapping>>, String> {
         Ok(None)
     }

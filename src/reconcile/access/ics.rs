@@ -11,11 +11,11 @@ use super::event::{Event, Every, Rule};
 use super::zones::{Zone, Zones, civil_seconds};
 
 /// One unfolded content line.
-struct Line<'t> {
+struct Line {
     number: usize,
     name: String,
     parameters: Vec<(String, String)>,
-    value: std::borrow::Cow<'t, str>,
+    value: String,
 }
 
 /// A date or time with its zone; `None` is the wall clock.
@@ -47,7 +47,7 @@ pub(super) fn read(text: &str, zones: &Zones) -> Result<Vec<Event>, Vec<String>>
     let mut draft = Draft::default();
     let mut seen = false;
     for line in unfold(text) {
-        let line = match parse(line.0, line.1) {
+        let line = match parse(line.0, &line.1) {
             Ok(line) => line,
             Err(why) => {
                 problems.push(why);
@@ -109,7 +109,7 @@ fn unfold(text: &str) -> Vec<(usize, String)> {
 }
 
 /// `NAME;PARAMETER=VALUE:VALUE`; parameter values may be quoted.
-fn parse(number: usize, line: String) -> Result<Line<'static>, String> {
+fn parse(number: usize, line: &str) -> Result<Line, String> {
     let mut quoted = false;
     let mut cuts = Vec::new();
     let mut colon = None;
@@ -149,12 +149,12 @@ fn parse(number: usize, line: String) -> Result<Line<'static>, String> {
         number,
         name,
         parameters,
-        value: line.get(colon + 1..).unwrap_or_default().to_owned().into(),
+        value: line.get(colon + 1..).unwrap_or_default().to_owned(),
     })
 }
 
 impl Draft {
-    fn take(&mut self, line: &Line<'_>, zones: &Zones) -> Result<(), String> {
+    fn take(&mut self, line: &Line, zones: &Zones) -> Result<(), String> {
         let value = line.value.trim();
         match line.name.as_str() {
             "DTSTART" => self.begins = Some(when(line, value, zones)?),
@@ -253,7 +253,7 @@ fn convert(when: &When, zone: Option<&Zone>) -> DateTime {
     }
 }
 
-fn when(line: &Line<'_>, value: &str, zones: &Zones) -> Result<When, String> {
+fn when(line: &Line, value: &str, zones: &Zones) -> Result<When, String> {
     let parameter = |name: &str| {
         let found = line.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
