@@ -11,7 +11,7 @@ use super::policy::{Assignment, Policy};
 use super::verdict::{Access, Transition};
 use super::zones::Zones;
 use crate::model::{Identity, Override};
-use crate::reconcile::mapping::GroupUse;
+use crate::reconcile::mapping::{GroupUse, Selector};
 
 /// What several policies of one person make together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -130,7 +130,7 @@ impl AccessRules {
             .map(|policy| &policy.people)
             .chain([&*self.exempt])
             .filter_map(|people| people.selector.as_ref())
-            .map(super::super::mapping::Selector::group_need)
+            .map(Selector::group_need)
     }
 
     /// The version of the time zone database, for reports.
