@@ -93,6 +93,8 @@ pub(super) enum Command {
     State(State),
     /// Build a company of 300 people and see joiner, mover, leaver and rehire for real.
     Demo(Demo),
+    /// Write the JSON Schema of the reports that --json writes.
+    Schema,
     /// Write the completion script for a shell.
     Completions(Completions),
 }

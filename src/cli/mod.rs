@@ -20,6 +20,7 @@ mod overrides;
 mod plan;
 mod progress;
 mod release;
+mod schema;
 mod show;
 mod state;
 mod status;
@@ -67,6 +68,7 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
         Command::Override(args) => overrides::run(args, global, out),
         Command::Status => status::run(global, out),
         Command::State(args) => state::run(args, global, out),
+        Command::Schema => schema::run(out),
         Command::Demo(args) => demo::run(args, global, out),
         Command::Completions(args) => completions::run(args, out),
     }

@@ -6,7 +6,9 @@
 
 mod orders;
 mod parts;
+mod schema;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Change, Freeze, Outcome, Plan};
@@ -16,12 +18,13 @@ use super::text::{ChangeResult, TargetStatus};
 pub use orders::{FreezeStatusV1, Orders};
 use orders::{FreezeV1, WaitingV1};
 use parts::{Basis, ChangeV1, Guard, HeldV1, NoticeV1, OrphanV1, ResultV1};
+pub use schema::schema;
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;
 
 /// What every document begins with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Document<T> {
     version: u32,
@@ -44,7 +47,7 @@ pub fn document<T: Serialize>(kind: &'static str, outcome: Outcome, targets: Vec
 }
 
 /// One target in a plan or run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Target<'a> {
     /// It was planned.
@@ -54,7 +57,7 @@ pub enum Target<'a> {
 }
 
 /// A target for which no plan could be made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct TargetFailure<'a> {
     target: &'a str,
@@ -75,7 +78,7 @@ impl<'a> TargetFailure<'a> {
 }
 
 /// One target's plan, and after a run what became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct TargetPlan<'a> {
     target: &'a str,
@@ -153,7 +156,7 @@ impl<'a> TargetPlan<'a> {
 }
 
 /// Where one target stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct StatusV1<'a> {
     target: &'a str,

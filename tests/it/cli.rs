@@ -57,6 +57,7 @@ fn help_names_every_command_and_usage_errors_are_two() {
         "status",
         "state",
         "demo",
+        "schema",
         "completions",
     ] {
         assert!(

@@ -37,7 +37,8 @@ fn practice() -> tempfile::TempDir {
     dir
 }
 
-fn provost(dir: &Path, arguments: &[&str]) -> i32 {
+/// Runs the command; gives its exit status and what it wrote.
+fn said(dir: &Path, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_provost"))
         .args(["--config", "provost.toml"])
         .args(arguments)
@@ -45,8 +46,13 @@ fn provost(dir: &Path, arguments: &[&str]) -> i32 {
         .env_clear()
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    output.status.code().unwrap_or_else(|| panic!("{said}"))
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let code = output.status.code().unwrap_or_else(|| panic!("{errors}"));
+    (code, String::from_utf8(output.stdout).unwrap())
+}
+
+fn provost(dir: &Path, arguments: &[&str]) -> i32 {
+    said(dir, arguments).0
 }
 
 /// What a page makes of itself in Chromium: the document after everything has run.
@@ -172,4 +178,50 @@ fn the_table_is_read_back_as_it_was_written_and_holds_no_formula() {
             .count(),
         0
     );
+}
+
+/// Judges documents by a schema with somebody else's validator.
+const JUDGE: &str = "
+import json, sys, jsonschema
+schema = json.load(open(sys.argv[1]))
+jsonschema.Draft202012Validator.check_schema(schema)
+for name in sys.argv[2:]:
+    jsonschema.Draft202012Validator(schema).validate(json.load(open(name)))
+    broken = json.load(open(name))
+    broken['outcome'] = 7
+    assert not jsonschema.Draft202012Validator(schema).is_valid(broken), name
+print('judged', len(sys.argv) - 2)
+";
+
+#[test]
+fn every_document_is_as_the_schema_says() {
+    let dir = practice();
+    let (code, schema) = said(dir.path(), &["schema"]);
+    assert_eq!(code, 0);
+    fs::write(dir.path().join("schema.json"), schema).unwrap();
+    let commands: [(&str, &[&str]); 6] = [
+        ("plan.json", &["plan", "--json"]),
+        ("run.json", &["sync", "--json"]),
+        ("status.json", &["status", "--json"]),
+        (
+            "frozen.json",
+            &["freeze", "on", "--reason", "audit", "--json"],
+        ),
+        (
+            "order.json",
+            &["override", "suspend", "p3", "--reason", "audit", "--json"],
+        ),
+        ("orders.json", &["override", "list", "--all", "--json"]),
+    ];
+    for (name, arguments) in commands {
+        let (_code, text) = said(dir.path(), arguments);
+        assert!(text.starts_with('{'), "{name}: {text}");
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let mut judge = Command::new("/usr/bin/python3");
+    judge
+        .args(["-c", JUDGE, "schema.json"])
+        .current_dir(dir.path());
+    judge.args(commands.map(|(name, _)| name));
+    assert_eq!(run(&mut judge).trim(), "judged 6");
 }

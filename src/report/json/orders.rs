@@ -1,12 +1,13 @@
 //! What operators ordered, as version 1 spells it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::VERSION;
 use crate::model::{AuditEntry, Change, Freeze, Outcome, Override};
 
 /// A document about orders: `kind` is `override`, `overrides` or `freeze`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Orders<'a> {
     version: u32,
@@ -65,7 +66,7 @@ impl<'a> Orders<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct OverrideV1<'a> {
     id: &'a str,
@@ -97,7 +98,7 @@ impl<'a> OverrideV1<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct EntryV1<'a> {
     number: u64,
@@ -130,7 +131,7 @@ impl<'a> EntryV1<'a> {
 }
 
 /// Where one target stands with a freeze; `kind` is `freeze`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct FreezeStatusV1<'a> {
     target: &'a str,
@@ -150,7 +151,7 @@ impl<'a> FreezeStatusV1<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct FreezeV1<'a> {
     all: bool,
@@ -171,7 +172,7 @@ impl<'a> FreezeV1<'a> {
 }
 
 /// Somebody who keeps access because of a freeze.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct WaitingV1<'a> {
     anchor: &'a str,

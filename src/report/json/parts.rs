@@ -1,5 +1,6 @@
 //! The parts of a plan as version 1 spells them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{
@@ -8,7 +9,7 @@ use crate::model::{
 use crate::report::Review;
 use crate::report::text::ChangeResult;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Basis<'a> {
     now: String,
@@ -34,7 +35,7 @@ impl<'a> Basis<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct ChangeV1<'a> {
     anchor: &'a str,
@@ -91,7 +92,7 @@ fn reasons(set: &Suspensions) -> Vec<&'static str> {
     set.iter().map(|reason| reason.as_str()).collect()
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct AttributeV1<'a> {
     name: &'a str,
@@ -112,7 +113,7 @@ impl<'a> AttributeV1<'a> {
 }
 
 /// A value with its own JSON type.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Plain<'a> {
     Bool(bool),
@@ -132,7 +133,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct HeldV1<'a> {
     anchor: &'a str,
@@ -175,7 +176,7 @@ fn held_why(why: &HeldWhy) -> &'static str {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct NoticeV1<'a> {
     anchor: &'a str,
@@ -193,7 +194,7 @@ impl<'a> NoticeV1<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct OrphanV1<'a> {
     account: &'a str,
@@ -211,7 +212,7 @@ impl<'a> OrphanV1<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Guard<'a> {
     approved: usize,
@@ -220,7 +221,7 @@ pub(super) struct Guard<'a> {
     breaches: Vec<BreachV1<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct BreachV1<'a> {
     kind: &'a str,
@@ -246,7 +247,7 @@ impl<'a> Guard<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct ResultV1<'a> {
     anchor: &'a str,
