@@ -26,7 +26,7 @@ pub(super) fn show(args: &Targets, global: &Global, out: &mut Out) -> Result<See
     let request = engine::request(&args.targets, args.live);
     let report = engine::plan(&session, &request, global)?;
     show::run_report(&report, About::Plan, out)?;
-    show::into_files(&report, &args.files)?;
+    show::into_files(&report, &session.config, &args.files)?;
     Ok(Seen {
         outcome: report.outcome(),
         digest: show::only_plan(&report).map(|plan| plan.digest().short().to_owned()),

@@ -1,5 +1,6 @@
 //! From what the engine reports to what `report` shows.
 
+use crate::config::Config;
 use crate::engine::{ChangeStatus, RunReport, TargetReport, pages};
 use crate::model::{Change, Plan};
 use crate::report::json::{self, Target, TargetFailure, TargetPlan};
@@ -46,9 +47,9 @@ pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Res
 }
 
 /// Writes a report into the files that were asked for, besides showing it.
-pub(super) fn into_files(report: &RunReport, files: &Files) -> Result<(), Stop> {
+pub(super) fn into_files(report: &RunReport, config: &Config, files: &Files) -> Result<(), Stop> {
     if let Some(path) = &files.html {
-        super::files::write(path, pages::html(report).as_bytes())?;
+        super::files::write(path, pages::html(report, config).as_bytes())?;
     }
     if let Some(path) = &files.csv {
         let table = pages::table(report).map_err(Stop::failed)?;

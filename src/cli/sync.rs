@@ -12,6 +12,6 @@ pub(super) fn run(args: &Targets, global: &Global, out: &mut Out) -> Result<Outc
     let request = engine::request(&args.targets, args.live);
     let report = engine::sync(&session, &request, global)?;
     show::run_report(&report, About::Run, out)?;
-    show::into_files(&report, &args.files)?;
+    show::into_files(&report, &session.config, &args.files)?;
     Ok(report.outcome())
 }

@@ -20,6 +20,7 @@ mod secret;
 mod session;
 mod settle;
 mod snapshot;
+mod weeks;
 
 pub use clock::Clock;
 pub use error::EngineError;

@@ -1,6 +1,10 @@
 //! A run or a plan as a page and as a table: what can be sent to people who have no terminal.
 
+use jiff::Timestamp;
+
 use super::result::{ChangeResult, ChangeStatus, RunReport, TargetReport};
+use super::weeks::weeks;
+use crate::config::Config;
 use crate::model::Change;
 use crate::report::html::{self, Sheet};
 use crate::report::text::{self, ResultState};
@@ -33,9 +37,9 @@ pub fn shown(result: &ChangeResult) -> text::ChangeResult {
     }
 }
 
-/// The whole report as one page.
+/// The whole report as one page, with the timetables of the configuration it was made by.
 #[must_use]
-pub fn html(report: &RunReport) -> String {
+pub fn html(report: &RunReport, config: &Config) -> String {
     let about = if report.run == 0 { "plan" } else { "run" };
     let parts: Vec<_> = report
         .targets
@@ -54,7 +58,10 @@ pub fn html(report: &RunReport) -> String {
         results,
         error: target.error.as_deref(),
         remarks: &target.remarks,
-        weeks: Vec::new(),
+        weeks: config
+            .target(&target.target)
+            .map(|spec| weeks(&spec.access, at(target, report)))
+            .unwrap_or_default(),
     });
     let made = if report.run == 0 {
         format!("A dry run of {}. Nothing was changed.", report.ended)
@@ -65,6 +72,14 @@ pub fn html(report: &RunReport) -> String {
         )
     };
     html::page(about, report.outcome(), &made, sheets.collect())
+}
+
+/// The time a target's plan is for.
+fn at(target: &TargetReport, report: &RunReport) -> Timestamp {
+    target
+        .plan
+        .as_ref()
+        .map_or(report.began, |plan| plan.basis.now)
 }
 
 /// The changes, held people and orphans of all targets as a table (RFC 4180).

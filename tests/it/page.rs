@@ -27,7 +27,12 @@ fn practice() -> tempfile::TempDir {
     }
     fs::write(dir.path().join("people.ldif"), ldif).unwrap();
     let example = fs::read_to_string("config/examples/ldif-sandbox.toml").unwrap();
-    fs::write(dir.path().join("provost.toml"), example).unwrap();
+    let access = "[[access]]\nname = \"office\"\nzone = \"Europe/Berlin\"\nwindows = [\"daily 08:00-12:00 13:00-24:00\"]\npeople = [\"uid=nobody,dc=example,dc=com\"]\n";
+    fs::write(
+        dir.path().join("provost.toml"),
+        format!("{example}\n{access}"),
+    )
+    .unwrap();
     fs::create_dir(dir.path().join("mappings")).unwrap();
     fs::copy(
         "mappings/sandbox.toml",
@@ -112,6 +117,12 @@ fn the_page_is_readable_at_every_width_and_runs_nothing() {
     let page = fs::read_to_string(&path).unwrap();
     assert!(page.contains("Changes by action and reason"), "{page}");
     assert!(page.contains("Limits and headroom") && page.contains("p12@example.com"));
+    assert_eq!(
+        page.matches("08:00–12:00, 13:00–24:00</span>").count(),
+        7,
+        "{page}"
+    );
+    assert!(page.contains("left:33.33%;width:16.67%"), "{page}");
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o600

@@ -10,6 +10,7 @@ mod hours;
 mod ics;
 mod judge;
 mod layer;
+mod openings;
 mod policy;
 mod rules;
 mod schedule;
