@@ -95,6 +95,9 @@ pub(super) enum Command {
     Demo(Demo),
     /// Write the JSON Schema of the reports that --json writes.
     Schema,
+    /// List what an administrator is asked to do by hand, and tick it off.
+    #[command(name = "worklist")]
+    WorkList(WorkList),
     /// Write the completion script for a shell.
     Completions(Completions),
 }
@@ -297,6 +300,31 @@ pub(super) struct Demo {
     /// Where to build it.
     #[arg(value_name = "DIR", default_value = "provost-demo")]
     pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WorkList {
+    #[command(subcommand)]
+    pub(super) command: WorkListCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WorkListCommand {
+    /// List the open tasks.
+    List {
+        /// Only those of this target.
+        #[arg(value_name = "TARGET")]
+        target: Option<String>,
+    },
+    /// Say that tasks are done.
+    Done {
+        /// The tasks, by their ids.
+        #[arg(value_name = "TASK", required = true)]
+        tasks: Vec<String>,
+        /// Who did them; otherwise the number of the user.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

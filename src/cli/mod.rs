@@ -25,6 +25,7 @@ mod show;
 mod state;
 mod status;
 mod sync;
+mod worklist;
 
 use std::io;
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
         Command::State(args) => state::run(args, global, out),
         Command::Schema => schema::run(out),
         Command::Demo(args) => demo::run(args, global, out),
+        Command::WorkList(args) => worklist::run(args, global, out),
         Command::Completions(args) => completions::run(args, out),
     }
 }

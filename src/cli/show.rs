@@ -73,6 +73,7 @@ fn log(report: &RunReport, about: About) {
                 ChangeStatus::Done | ChangeStatus::DoneWith(_) => ("done", true),
                 ChangeStatus::Failed(_) => ("failed", false),
                 ChangeStatus::Unconfirmed(_) => ("unconfirmed", false),
+                ChangeStatus::Handed(_) => ("awaiting-confirmation", false),
                 ChangeStatus::Skipped(_) => ("skipped", false),
             };
             log_change(name, run, &one.change, result, applied);

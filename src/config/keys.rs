@@ -268,6 +268,65 @@ pub const ACCESS_EXEMPT: Keys = Keys {
     ],
 };
 
+/// A work list for an administrator.
+pub const TARGET_WORKLIST: Keys = Keys {
+    table: "[[target]] of type \"worklist\"",
+    keys: &[
+        "name",
+        "type",
+        "source",
+        "mapping",
+        "policy",
+        "suspend-with",
+        "delete",
+        "suspend-out-of-scope",
+        "review-first-run",
+        "max-staleness-open",
+        "confirm-absence-reads",
+        "on-drift",
+        "reactivate",
+        "protected-accounts",
+        "protected-people",
+        "schedule",
+        "limits",
+        "path",
+        "title",
+        "export",
+        "id",
+        "columns",
+        "lists",
+        "active",
+        "stripped-when-disabled",
+        "licences",
+        "renew",
+        "steps",
+    ],
+};
+
+/// How an export says that an account is usable.
+pub const ACTIVE: Keys = Keys {
+    table: "[target.active]",
+    keys: &["column", "values"],
+};
+
+/// Counted licences.
+pub const LICENCES: Keys = Keys {
+    table: "[target.licences]",
+    keys: &["attribute", "stock"],
+};
+
+/// An end date that must be moved.
+pub const RENEW: Keys = Keys {
+    table: "[target.renew]",
+    keys: &["attribute", "ahead", "by"],
+};
+
+/// What an administrator does, step by step.
+pub const STEPS: Keys = Keys {
+    table: "[target.steps]",
+    keys: &["disable", "delete", "change", "create", "enable", "renew"],
+};
+
 /// When accounts are deleted.
 pub const DELETE: Keys = Keys {
     table: "delete",
@@ -382,6 +441,11 @@ pub const ALL: &[&Keys] = &[
     &ACCESS,
     &ACCESS_RULES,
     &ACCESS_EXEMPT,
+    &TARGET_WORKLIST,
+    &ACTIVE,
+    &LICENCES,
+    &RENEW,
+    &STEPS,
     &DELETE,
     &TARGET_LIMITS,
     &TARGET_PASSWORD,

@@ -15,6 +15,7 @@ mod servers;
 mod service;
 mod source;
 mod target;
+mod worklist;
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;

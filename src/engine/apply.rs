@@ -227,8 +227,8 @@ impl Progress {
                 self.failures += usize::from(by.halt().is_none());
                 self.blocked.insert(change.anchor.clone());
             }
-            // What was not begun says nothing about the application.
-            ChangeStatus::Skipped(_) => {
+            // What was not begun says nothing about the application, nor does what waits for a person.
+            ChangeStatus::Skipped(_) | ChangeStatus::Handed(_) => {
                 self.blocked.insert(change.anchor.clone());
             }
         }
@@ -236,7 +236,10 @@ impl Progress {
             self.applied.stopped.get_or_insert(error);
         }
         // An operation whose outcome nobody knows stays open, so that the next run reads the account before it decides.
-        let known = !matches!(performed.status, ChangeStatus::Unconfirmed(_));
+        let known = !matches!(
+            performed.status,
+            ChangeStatus::Unconfirmed(_) | ChangeStatus::Handed(_)
+        );
         let conclusion = Conclusion {
             op: known.then_some(op),
             anchor: change.anchor.clone(),
@@ -257,6 +260,7 @@ fn describe(status: &ChangeStatus) -> String {
         ChangeStatus::DoneWith(what) => what.clone(),
         ChangeStatus::Failed(why) => format!("failed: {why}"),
         ChangeStatus::Unconfirmed(why) => format!("unconfirmed: {why}"),
+        ChangeStatus::Handed(what) => format!("awaiting confirmation: {what}"),
         ChangeStatus::Skipped(why) => format!("skipped: {why}"),
     }
 }

@@ -99,6 +99,7 @@ impl OneTarget<'_> {
                 Err(error) => report.error = Some(error.to_string()),
             }
         }
+        self.finish(&writer, &mut report).await;
         report.remarks = remarks;
         report.frozen = self.frozen()?;
         if report.frozen.is_some() {
@@ -107,6 +108,21 @@ impl OneTarget<'_> {
         }
         report.outcome = report.judge(false);
         Ok(report)
+    }
+
+    /// Tells the target that the run is over, and whether what it was not asked for is no longer wanted.
+    async fn finish(&self, writer: &Arc<dyn AccountWriter>, report: &mut TargetReport) {
+        let complete = |plan: &Plan| plan.basis.shortfalls.is_empty();
+        let whole = report.error.is_none()
+            && report.plan.as_ref().is_some_and(complete)
+            && report
+                .verdict
+                .as_ref()
+                .is_some_and(|verdict| verdict.staged.is_empty())
+            && !self.session.stop.is_cancelled();
+        if let Err(error) = writer.finish(self.session.clock.now(), whole).await {
+            report.error.get_or_insert(error.to_string());
+        }
     }
 
     /// Look, decide, judge, apply, settle: once.

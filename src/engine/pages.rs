@@ -28,6 +28,7 @@ pub fn shown(result: &ChangeResult) -> text::ChangeResult {
         ChangeStatus::DoneWith(what) => (ResultState::Done, Some(what)),
         ChangeStatus::Failed(why) => (ResultState::Failed, Some(why)),
         ChangeStatus::Unconfirmed(why) => (ResultState::Unconfirmed, Some(why)),
+        ChangeStatus::Handed(what) => (ResultState::Handed, Some(what)),
         ChangeStatus::Skipped(why) => (ResultState::Skipped, Some(why)),
     };
     text::ChangeResult {

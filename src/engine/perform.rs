@@ -238,15 +238,20 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         | ConnectorError::NotFound(_)
         | ConnectorError::Rejected(_)
         | ConnectorError::Ambiguous(_)
+        | ConnectorError::Handed(_)
         | ConnectorError::Protocol(_) => None,
     };
     let doing = intent.summary.clone();
     let (status, shadow) = match (error, &intent.before) {
-        (ConnectorError::Ambiguous(_), before) => {
+        (ConnectorError::Ambiguous(_) | ConnectorError::Handed(_), before) => {
             let mut shadow = before.clone().unwrap_or_else(|| intent.after.clone());
             shadow.life = Life::Unconfirmed { doing };
             (
-                ChangeStatus::Unconfirmed(text.clone()),
+                if let ConnectorError::Handed(what) = error {
+                    ChangeStatus::Handed(what.clone())
+                } else {
+                    ChangeStatus::Unconfirmed(text.clone())
+                },
                 put(shadow, intent, &text, bench),
             )
         }

@@ -118,6 +118,7 @@ fn is_about_one(error: &ConnectorError) -> bool {
         | ConnectorError::NotFound(_)
         | ConnectorError::Rejected(_)
         | ConnectorError::Ambiguous(_)
+        | ConnectorError::Handed(_)
         | ConnectorError::Protocol(_) => true,
         ConnectorError::Transient(_)
         | ConnectorError::Throttled { .. }

@@ -23,6 +23,8 @@ pub enum ChangeStatus {
     Failed(String),
     /// Begun, and nobody knows whether it took effect; the next run reads before it decides.
     Unconfirmed(String),
+    /// Only a person can make it, and was asked to: it counts when it is confirmed.
+    Handed(String),
     /// Not begun: an earlier change to the same account failed, or the target stopped answering.
     Skipped(String),
 }
@@ -42,9 +44,10 @@ impl ChangeResult {
     pub fn is_made(&self) -> bool {
         match self.status {
             ChangeStatus::Done | ChangeStatus::DoneWith(_) => true,
-            ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) | ChangeStatus::Skipped(_) => {
-                false
-            }
+            ChangeStatus::Failed(_)
+            | ChangeStatus::Unconfirmed(_)
+            | ChangeStatus::Handed(_)
+            | ChangeStatus::Skipped(_) => false,
         }
     }
 }
@@ -99,6 +102,7 @@ impl Retry {
                 retry_after: Some(pause),
             } => Self::After(*pause),
             ConnectorError::Unauthorised(_) => Self::Late,
+            ConnectorError::Handed(_) => Self::No,
             ConnectorError::Throttled { retry_after: None }
             | ConnectorError::Transient(_)
             | ConnectorError::Conflict(_)
@@ -240,8 +244,13 @@ impl TargetReport {
         {
             return Outcome::Quarantined;
         }
-        if self.unmade().next().is_some() {
+        let waits = |result: &ChangeResult| matches!(result.status, ChangeStatus::Handed(_));
+        if self.unmade().any(|result| !waits(result)) {
             return Outcome::PartlyFailed;
+        }
+        if self.unmade().next().is_some() {
+            // A person must do the rest.
+            return Outcome::Held;
         }
         if dry && !plan.changes.is_empty() {
             return Outcome::ChangesPlanned;

@@ -34,6 +34,7 @@ pub(super) fn settle(
                 ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
                 ChangeStatus::Failed(_)
                 | ChangeStatus::Unconfirmed(_)
+                | ChangeStatus::Handed(_)
                 | ChangeStatus::Skipped(_) => true,
             })
             .map(|result| &result.change.anchor),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::model::{
@@ -36,6 +37,9 @@ pub enum ConnectorError {
     /// The call may or may not have taken effect. Resolved by reading, never by repeating.
     #[error("outcome unknown: {0}")]
     Ambiguous(String),
+    /// Nobody but a person can do it, and a person was asked to. It counts when it is confirmed, and not before.
+    #[error("awaiting confirmation: {0}")]
+    Handed(String),
     /// The answer made no sense (wrong type, not JSON, an HTML page, another account). Counts towards stopping the target.
     #[error("unexpected answer: {0}")]
     Protocol(String),
@@ -133,6 +137,15 @@ pub trait AccountWriter: AccountReader {
     /// Any; [`ConnectorError::Rejected`] also where the target cannot do it.
     async fn revoke_sessions(&self, _id: &AccountId) -> Result<(), ConnectorError> {
         Err(unable("end sessions"))
+    }
+
+    /// Called once at the end of a run that was to change something, with the run's time. `whole` says that everybody
+    /// was decided about and everything was allowed, so that what was not asked for in this run is no longer wanted.
+    ///
+    /// # Errors
+    /// Any.
+    async fn finish(&self, _now: Timestamp, _whole: bool) -> Result<(), ConnectorError> {
+        Ok(())
     }
 
     /// Gives all work of one kind (a name from [`Capabilities::reassign`]) from an account to another.

@@ -9,6 +9,7 @@ pub mod profile;
 pub mod sandbox;
 pub mod scim;
 pub mod settings;
+pub mod worklist;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub async fn connect(
             Ok(Arc::new(ScimConnector::connect(settings.clone()).await?))
         }
         ConnectorSettings::Sandbox(settings) => Ok(Arc::new(sandbox::Sandbox::open(settings)?)),
+        ConnectorSettings::WorkList(settings) => Ok(Arc::new(worklist::WorkList::open(settings)?)),
     }
 }
 
@@ -46,5 +48,6 @@ pub async fn open_reader(
         ConnectorSettings::Sandbox(settings) => {
             Ok(Arc::new(sandbox::Sandbox::open_reader(settings)?))
         }
+        ConnectorSettings::WorkList(settings) => Ok(Arc::new(worklist::WorkList::open(settings)?)),
     }
 }

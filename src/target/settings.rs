@@ -8,16 +8,14 @@ use secrecy::SecretString;
 use url::Url;
 
 /// How a target is spoken to.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are as many of these as targets"
-)]
 #[derive(Clone, Debug)]
 pub enum ConnectorSettings {
     /// SCIM 2.0 (RFC 7643, RFC 7644).
     Scim(ScimSettings),
     /// The file-backed practice application.
     Sandbox(SandboxSettings),
+    /// A list of tasks for an administrator.
+    WorkList(WorkListSettings),
 }
 
 /// HTTP rules that hold for every HTTP connector.
@@ -159,4 +157,60 @@ impl SandboxSettings {
             faults: Vec::new(),
         }
     }
+}
+
+/// A work list.
+#[derive(Clone, Debug)]
+pub struct WorkListSettings {
+    /// The folder of the list: `worklist.html`, `worklist.csv` and its book.
+    pub path: PathBuf,
+    /// What stands above the list.
+    pub title: String,
+    /// The application's own export of its accounts, as CSV.
+    pub export: Option<PathBuf>,
+    /// The attribute by which an account is known, in the export as here.
+    pub id: String,
+    /// The export's column for each attribute.
+    pub columns: BTreeMap<String, String>,
+    /// The attributes that hold several values, parted by semicolons or commas in the export.
+    pub lists: BTreeSet<String>,
+    /// The export's column that says whether an account is usable; without it every account is.
+    pub active: Option<ActiveColumn>,
+    /// Attributes that disabling strips, so that enabling must enter them again.
+    pub stripped: BTreeSet<String>,
+    /// Counted licences.
+    pub licences: Option<Licences>,
+    /// An end date that must be moved before it is reached.
+    pub renew: Option<Renew>,
+    /// What an administrator does for each kind of task, step by step.
+    pub steps: BTreeMap<super::worklist::Kind, Vec<String>>,
+}
+
+/// How an export says that an account is usable.
+#[derive(Clone, Debug)]
+pub struct ActiveColumn {
+    /// The column.
+    pub column: String,
+    /// The words that mean yes, in any case.
+    pub values: Vec<String>,
+}
+
+/// Counted licences.
+#[derive(Clone, Debug)]
+pub struct Licences {
+    /// The attribute that names an account's licences.
+    pub attribute: String,
+    /// How many there are of each that is counted.
+    pub stock: BTreeMap<String, u32>,
+}
+
+/// An end date that must be moved before it is reached.
+#[derive(Clone, Debug)]
+pub struct Renew {
+    /// The attribute with the date, as `YYYY-MM-DD`.
+    pub attribute: String,
+    /// So many days before it a task comes up.
+    pub ahead: i32,
+    /// The new date is so many days after the day on which the task comes up.
+    pub by: i32,
 }

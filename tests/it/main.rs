@@ -6,6 +6,7 @@
     reason = "a failing test says why by panicking"
 )]
 
+mod apps;
 mod cli;
 mod company;
 mod config;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::common::{self, values};
-use super::{Outside, auth};
+use super::{Outside, auth, worklist};
 use crate::config::keys;
 use crate::config::raw::Section;
 use crate::config::suggest;
@@ -21,10 +21,16 @@ pub enum Type {
     Scim,
     /// The practice application.
     Sandbox,
+    /// A list of tasks for an administrator.
+    WorkList,
 }
 
 /// Their names.
-pub const TYPES: [(&str, Type); 2] = [("scim", Type::Scim), ("sandbox", Type::Sandbox)];
+pub const TYPES: [(&str, Type); 3] = [
+    ("scim", Type::Scim),
+    ("sandbox", Type::Sandbox),
+    ("worklist", Type::WorkList),
+];
 
 /// What the kind of target can do.
 #[derive(Clone, Copy)]
@@ -58,6 +64,16 @@ pub fn read(
                 can,
                 scim(section, mapping, outside).map(ConnectorSettings::Scim),
             )
+        }
+        Type::WorkList => {
+            let can = Can {
+                real: true,
+                deactivate: true,
+                block_login: false,
+                delete: true,
+            };
+            let read = worklist::read(section, mapping, outside);
+            (can, read.map(ConnectorSettings::WorkList))
         }
         Type::Sandbox => {
             let path = section.required(

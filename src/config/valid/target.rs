@@ -38,12 +38,13 @@ pub fn read(
 ) -> Option<TargetSpec> {
     let name = common::name(section);
     if !section.has("type") {
-        section.missing("type", "\"scim\" or \"sandbox\"");
+        section.missing("type", "\"scim\", \"worklist\" or \"sandbox\"");
     }
     let kind = section.choice("type", &TYPES)?;
     section.expect(match kind {
         Type::Scim => &keys::TARGET_SCIM,
         Type::Sandbox => &keys::TARGET_SANDBOX,
+        Type::WorkList => &keys::TARGET_WORKLIST,
     });
     let source = section.required(
         "source",

@@ -255,6 +255,7 @@ fn change(change: &Change, waits: bool, result: Option<&ChangeResult>) -> view::
         result: result.map(|result| result.state.as_str()),
         result_tone: result.map_or(PLAIN, |result| match result.state {
             ResultState::Done => GOOD,
+            ResultState::Handed => PLAIN,
             ResultState::Failed | ResultState::Unconfirmed | ResultState::Skipped => ALARM,
         }),
         who: format!("{account}anchor {}", change.anchor),

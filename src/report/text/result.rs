@@ -20,6 +20,8 @@ pub enum ResultState {
     Failed,
     /// It may have been made; the next run reads the account first.
     Unconfirmed,
+    /// A person was asked to make it; it counts when it is confirmed.
+    Handed,
     /// Not begun.
     Skipped,
 }
@@ -32,6 +34,7 @@ impl ResultState {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Unconfirmed => "unconfirmed",
+            Self::Handed => "awaiting-confirmation",
             Self::Skipped => "skipped",
         }
     }
@@ -57,6 +60,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
         let (mark, style) = match one.state {
             ResultState::Done => ('i', CHANGE),
             ResultState::Failed => ('!', LOSS),
+            ResultState::Handed => ('i', CHANGE),
             ResultState::Unconfirmed | ResultState::Skipped => ('!', CHANGE),
         };
         let change = &one.change;
@@ -75,6 +79,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
     for state in [
         ResultState::Failed,
         ResultState::Unconfirmed,
+        ResultState::Handed,
         ResultState::Skipped,
     ] {
         if count(state) > 0 {

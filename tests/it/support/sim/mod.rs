@@ -5,6 +5,7 @@
 //! Each is a server on the loopback with a free port of its own, a clock of its own, and a ledger of every effective
 //! change and every mail. The tests compare that ledger with what was wanted.
 
+pub mod emdecs;
 pub mod fault;
 pub mod host;
 pub mod ledger;

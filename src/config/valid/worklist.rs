@@ -1,0 +1,166 @@
+//! A target that is a work list for an administrator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Outside;
+use super::common::values;
+use crate::config::keys;
+use crate::config::raw::Section;
+use crate::reconcile::mapping::Mapping;
+use crate::target::settings::{ActiveColumn, Licences, Renew, WorkListSettings};
+use crate::target::worklist::Kind;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Reads the keys of a work list.
+pub fn read(
+    section: &Section<'_>,
+    mapping: Option<&Mapping>,
+    outside: &dyn Outside,
+) -> Option<WorkListSettings> {
+    let path = section.required("path", "the folder of the list, relative to this file");
+    let id = section.required(
+        "id",
+        "the attribute of the mapping by which an account is known, such as \"email\"",
+    );
+    let export = section
+        .text("export")
+        .map(|path| outside.resolve(&path.value));
+    let columns = texts(section, "columns");
+    let id = id.map(|id| id.value).unwrap_or_default();
+    if export.is_some() && !columns.contains_key(&id) {
+        let message =
+            format!("must name the export's column for \"{id}\", by which accounts are known");
+        section.error("columns", message, "such as { email = \"E-mail\" }");
+    }
+    let known: BTreeSet<&str> = mapping
+        .into_iter()
+        .flat_map(Mapping::rules)
+        .map(|rule| rule.name.as_str())
+        .collect();
+    let licences = licences(section);
+    let renew = renew(section);
+    let lists: BTreeSet<String> = values(section.texts("lists"));
+    let stripped: BTreeSet<String> = values(section.texts("stripped-when-disabled"));
+    if mapping.is_some() {
+        let named = columns.keys().map(|name| ("columns", name));
+        let named = named.chain(lists.iter().map(|name| ("lists", name)));
+        let named = named.chain(stripped.iter().map(|name| ("stripped-when-disabled", name)));
+        let named = named.chain(
+            licences
+                .iter()
+                .map(|licences| ("licences", &licences.attribute)),
+        );
+        let named = named.chain(renew.iter().map(|renew| ("renew", &renew.attribute)));
+        let id = (!id.is_empty()).then_some(("id", &id));
+        for (key, name) in named.chain(id) {
+            if !known.contains(name.as_str()) {
+                let message = format!("the mapping has no attribute \"{name}\"");
+                section.error(key, message, "name attributes as the mapping does");
+            }
+        }
+    }
+    let title = section.text("title").map(|title| title.value);
+    Some(WorkListSettings {
+        path: outside.resolve(&path?.value),
+        title: title.unwrap_or_else(|| "Accounts".to_owned()),
+        export,
+        id,
+        columns,
+        lists,
+        active: active(section),
+        stripped,
+        licences,
+        renew,
+        steps: steps(section),
+    })
+}
+
+/// A table of texts.
+fn texts(section: &Section<'_>, key: &str) -> BTreeMap<String, String> {
+    let Some(table) = section.any_table(key) else {
+        return BTreeMap::new();
+    };
+    let pairs = table
+        .keys()
+        .filter_map(|key| Some((key.to_owned(), table.text(key)?.value)));
+    pairs.collect()
+}
+
+fn active(section: &Section<'_>) -> Option<ActiveColumn> {
+    let table = section.table("active", &keys::ACTIVE)?;
+    let column = table.required(
+        "column",
+        "the export's column that says whether an account is usable",
+    );
+    let words: Vec<String> = values(table.texts("values"));
+    if words.is_empty() {
+        table.error(
+            "values",
+            "must not be empty",
+            "the words that mean yes, such as [\"Active\"]",
+        );
+    }
+    Some(ActiveColumn {
+        column: column?.value,
+        values: words,
+    })
+}
+
+fn licences(section: &Section<'_>) -> Option<Licences> {
+    let table = section.table("licences", &keys::LICENCES)?;
+    let attribute = table.required(
+        "attribute",
+        "the attribute that names an account's licences",
+    );
+    let mut stock = BTreeMap::new();
+    if let Some(counts) = table.any_table("stock") {
+        for name in counts.keys() {
+            if let Some(count) = counts.number(name, 0..=1_000_000) {
+                stock.insert(name.to_owned(), count);
+            }
+        }
+    }
+    Some(Licences {
+        attribute: attribute?.value,
+        stock,
+    })
+}
+
+fn renew(section: &Section<'_>) -> Option<Renew> {
+    let table = section.table("renew", &keys::RENEW)?;
+    let attribute = table.required(
+        "attribute",
+        "the attribute with the end date, as YYYY-MM-DD",
+    );
+    let days = |key: &str, default: i32| {
+        let given = table.duration(key, DAY..=3650 * DAY);
+        given.map_or(default, |given| {
+            i32::try_from(given.as_secs() / 86_400).unwrap_or(default)
+        })
+    };
+    let (ahead, by) = (days("ahead", 60), days("by", 730));
+    if ahead >= by {
+        table.error(
+            "by",
+            "must be longer than `ahead`, or every date is always due",
+            "such as \"730d\"",
+        );
+    }
+    Some(Renew {
+        attribute: attribute?.value,
+        ahead,
+        by,
+    })
+}
+
+fn steps(section: &Section<'_>) -> BTreeMap<Kind, Vec<String>> {
+    let Some(table) = section.table("steps", &keys::STEPS) else {
+        return BTreeMap::new();
+    };
+    Kind::ALL
+        .into_iter()
+        .map(|kind| (kind, values(table.texts(kind.as_str()))))
+        .collect()
+}
