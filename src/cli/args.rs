@@ -74,7 +74,7 @@ pub(super) enum Command {
     /// Check the configuration and the mappings with their tests.
     Check(Check),
     /// Show what would be done. Changes nothing anywhere.
-    Plan(Targets),
+    Plan(PlanArgs),
     /// Make the changes of a plan after it was confirmed.
     Apply(Apply),
     /// One full cycle without questions: read, plan, apply what the limits allow.
@@ -107,6 +107,15 @@ pub(super) struct Check {
     /// Also connect to every source and target, reading only.
     #[arg(long)]
     pub(super) online: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) targets: Targets,
+    /// Plan as if it were this time: 21:00, 2h, 2026-12-01, "2027-03-28 02:30 Europe/Berlin" or RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,9 @@
 //! `provost plan`: what would be done. Changes nothing anywhere.
 
+use crate::engine::Session;
 use crate::model::Outcome;
 
-use super::args::{Global, Targets};
+use super::args::{Global, PlanArgs, Targets};
 use super::out::Out;
 use super::show::{self, About};
 use super::{Stop, engine};
@@ -16,15 +17,23 @@ pub(super) struct Seen {
     pub(super) digest: Option<String>,
 }
 
-pub(super) fn run(args: &Targets, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
-    Ok(show(args, global, out)?.outcome)
+pub(super) fn run(args: &PlanArgs, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let session = engine::session(global)?;
+    let session = match &args.at {
+        Some(text) => session.assuming(text)?,
+        None => session,
+    };
+    Ok(of(&session, &args.targets, global, out)?.outcome)
 }
 
 /// Plans and shows, and says what was shown.
 pub(super) fn show(args: &Targets, global: &Global, out: &mut Out) -> Result<Seen, Stop> {
-    let session = engine::session(global)?;
+    of(&engine::session(global)?, args, global, out)
+}
+
+fn of(session: &Session, args: &Targets, global: &Global, out: &mut Out) -> Result<Seen, Stop> {
     let request = engine::request(&args.targets, args.live);
-    let report = engine::plan(&session, &request, global)?;
+    let report = engine::plan(session, &request, global)?;
     show::run_report(&report, About::Plan, out)?;
     show::into_files(&report, &session.config, &args.files)?;
     Ok(Seen {

@@ -162,6 +162,7 @@ impl<'a> Shown<'a> {
         let waiting = report.waiting();
         let planned = TargetPlan::new(plan, &self.review, report.outcome)
             .with_error(error)
+            .with_remarks(&report.remarks)
             .with_freeze(report.frozen.as_ref(), &waiting);
         Target::Planned(Box::new(match about {
             About::Plan => planned,

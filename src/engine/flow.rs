@@ -62,10 +62,13 @@ impl OneTarget<'_> {
             .await?;
         let decided = reconcile(&gathered.situation);
         let mut report = self.judge(decided.plan, &BTreeSet::new())?;
-        report.remarks = recovered
+        let recovered = recovered.into_iter().map(|found| found.remark);
+        let assumed = self.session.clock.assumed().map(|at| {
+            format!("as if it were {at}, with the directory and the accounts as they are now")
+        });
+        report.remarks = assumed
             .into_iter()
-            .map(|found| found.remark)
-            .filter(|r| !r.is_empty())
+            .chain(recovered.filter(|remark| !remark.is_empty()))
             .collect();
         report.frozen = freeze;
         report.outcome = report.judge(self.dry);

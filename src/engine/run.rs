@@ -154,6 +154,10 @@ impl Session {
             Ok(spec) => spec.clone(),
             Err(error) => return TargetReport::failed(target, &error),
         };
+        if !how.dry && self.clock.assumed().is_some() {
+            let text = "nothing is applied at an assumed time".to_owned();
+            return TargetReport::failed(target, &EngineError::Refused(text));
+        }
         if !how.dry
             && let Err(error) = self.prune_overrides()
         {

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::orders::accepted;
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
-use crate::config::{self, Config, SourceSpec, TargetSpec};
+use crate::config::{self, Config, Lean, Moment, SourceSpec, TargetSpec};
 use crate::model::{Anchor, Life};
 use crate::reconcile::mapping::GroupUse;
+use crate::report::safe;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
 use crate::store::{State, TargetMeta, Vault};
 
@@ -69,6 +70,24 @@ impl Session {
     #[must_use]
     pub fn zone(&self) -> TimeZone {
         config::system_zone()
+    }
+
+    /// The same session at an assumed time: nothing is applied in it.
+    ///
+    /// # Errors
+    /// When the time is not understood.
+    pub fn assuming(mut self, text: &str) -> Result<Self, EngineError> {
+        self.clock = Clock::Assumed(self.moment(text)?.at);
+        Ok(self)
+    }
+
+    /// A moment as typed, read as calendars do.
+    ///
+    /// # Errors
+    /// When it is not understood.
+    pub fn moment(&self, text: &str) -> Result<Moment, EngineError> {
+        config::moment(text, self.clock.now(), &self.zone(), Lean::Calendar)
+            .map_err(|why| EngineError::Refused(format!("\"{}\": {why}", safe::text(text))))
     }
 
     pub(super) fn ordering(&self) -> MutexGuard<'_, ()> {

@@ -96,6 +96,8 @@ pub struct TargetPlan<'a> {
     results: Option<Vec<ResultV1<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     frozen: Option<FreezeV1<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    remarks: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<WaitingV1<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +126,7 @@ impl<'a> TargetPlan<'a> {
             guard: Guard::new(review),
             results: None,
             frozen: None,
+            remarks: &[],
             waiting: Vec::new(),
             error: None,
         }
@@ -133,6 +136,13 @@ impl<'a> TargetPlan<'a> {
     #[must_use]
     pub fn with_results(mut self, results: &'a [ChangeResult]) -> Self {
         self.results = Some(results.iter().map(ResultV1::new).collect());
+        self
+    }
+
+    /// Adds remarks on the run itself.
+    #[must_use]
+    pub fn with_remarks(mut self, remarks: &'a [String]) -> Self {
+        self.remarks = remarks;
         self
     }
 
