@@ -87,6 +87,8 @@ pub(super) enum Command {
     Freeze(FreezeArgs),
     /// An exception for one person, for a time: beside the windows, or against everything.
     Override(OverrideArgs),
+    /// Show who has access at a moment, or every change within a range, from the last read.
+    Windows(WindowsArgs),
     /// Show where every target stands.
     Status,
     /// Look at and look after what is remembered.
@@ -276,6 +278,31 @@ pub(super) struct SuspendArgs {
     /// Why; it is kept.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WindowsArgs {
+    /// The targets; all of them if none is named.
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+    /// The moment: 21:00, 2h, 2026-12-01, "2027-03-28 02:30 Europe/Berlin" or RFC 3339; now if not given.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to"])]
+    pub(super) at: Option<String>,
+    /// Every change from this time on.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Until this time; 7 days if not given, 90 for a calendar.
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<String>,
+    /// Only this person: anchor, DN, mail address, login or display name.
+    #[arg(long, value_name = "PERSON")]
+    pub(super) person: Option<String>,
+    /// Read the directory now instead of using the last read.
+    #[arg(long)]
+    pub(super) read: bool,
+    /// Also write a calendar: of the person, or of each policy.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ics: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,7 @@ mod state;
 mod status;
 mod sync;
 mod worklist;
+mod windows;
 
 use std::io;
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
         Command::Explain(args) => explain::run(args, global, out),
         Command::Freeze(args) => freeze::run(args, global, out),
         Command::Override(args) => overrides::run(args, global, out),
+        Command::Windows(args) => windows::run(args, global, out),
         Command::Status => status::run(global, out),
         Command::State(args) => state::run(args, global, out),
         Command::Schema => schema::run(out),

@@ -21,6 +21,7 @@ mod session;
 mod settle;
 mod snapshot;
 mod weeks;
+mod windows;
 
 pub use clock::Clock;
 pub use error::EngineError;
@@ -35,3 +36,4 @@ pub use secret::password;
 pub use session::{Session, needs};
 pub use settle::Released;
 pub use snapshot::Snapshot;
+pub use windows::{TargetWindows, WindowsRequest};

@@ -7,6 +7,7 @@
 mod orders;
 mod parts;
 mod schema;
+mod windows;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub use orders::{FreezeStatusV1, Orders};
 use orders::{FreezeV1, WaitingV1};
 use parts::{Basis, ChangeV1, Guard, HeldV1, NoticeV1, OrphanV1, ResultV1};
 pub use schema::schema;
+pub use windows::windows;
 
 /// The version of everything in this module.
 pub const VERSION: u32 = 1;

@@ -5,10 +5,12 @@
 
 pub mod csv;
 pub mod html;
+pub mod ics;
 pub mod json;
 mod paint;
 pub mod safe;
 pub mod text;
+pub mod windows;
 
 use crate::model::{Digest, Plan};
 use crate::reconcile::guard::{Breach, Use, Verdict};

@@ -43,6 +43,8 @@ pub(super) struct Company {
     pub mapping: String,
     /// More lines for each target.
     pub extra: &'static str,
+    /// More tables of the file itself.
+    pub tables: String,
 }
 
 impl Company {
@@ -64,6 +66,7 @@ impl Company {
             targets: BTreeMap::from([("app", Vec::new())]),
             mapping: MAPPING.to_owned(),
             extra: "review-first-run = false",
+            tables: String::new(),
         }
     }
 
@@ -145,6 +148,7 @@ impl Company {
                 writeln!(text, "{limit} = {{ count = 5000, percent = 100 }}").unwrap();
             }
         }
+        text.push_str(&self.tables);
         text
     }
 

@@ -31,3 +31,4 @@ mod store;
 mod support;
 mod tidy;
 mod vault;
+mod windows;

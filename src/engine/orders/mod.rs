@@ -81,6 +81,11 @@ fn kept(state: &State) -> Result<Vec<Override>, StoreError> {
     Ok(kept)
 }
 
+/// Every override that is kept, also those of others and those that are over.
+pub(super) fn standing(state: &State) -> Result<Vec<Override>, EngineError> {
+    Ok(kept(state)?)
+}
+
 /// What stands for each person in one target: overrides in force, and those to come.
 pub(super) type Orders = HashMap<Anchor, Vec<Override>>;
 

@@ -56,6 +56,16 @@ impl<'r> Judge<'r> {
         }
     }
 
+    /// The moment that it judges at.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn rules(&self) -> &'r AccessRules {
+        self.rules
+    }
+
     /// Whether a person may have access. Overrides of others and of other targets do not count.
     pub fn judge(&mut self, identity: &Identity, overrides: &[Override]) -> Access {
         let applying = self.apply(identity);

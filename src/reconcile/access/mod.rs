@@ -11,6 +11,7 @@ mod ics;
 mod judge;
 mod layer;
 mod openings;
+mod outlook;
 mod policy;
 mod rules;
 mod schedule;
@@ -22,6 +23,7 @@ mod zones;
 pub use calendar::{Calendar, Half};
 pub use hours::Hours;
 pub use judge::Judge;
+pub use outlook::{Outlook, outlook};
 pub use policy::{
     Assignment, HOURS_ATTRIBUTE, HoursMode, Named, OnWrong, Policy, Season, Times, ZoneRule, offset,
 };

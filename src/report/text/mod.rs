@@ -8,6 +8,7 @@ mod explain;
 mod orders;
 mod result;
 mod tail;
+mod windows;
 
 use jiff::SignedDuration;
 
@@ -21,6 +22,7 @@ pub use explain::{Explanation, explain};
 pub use orders::{freeze_status, frozen, given, overrides, trail};
 pub use result::{ChangeResult, ResultState, TargetStatus, failure, remarks, results, status};
 pub use tail::counts;
+pub use windows::windows;
 
 /// The whole plan with what the guard said about it.
 #[must_use]

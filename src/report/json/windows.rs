@@ -1,0 +1,127 @@
+//! Who has access when, as version 1 spells it.
+
+use serde::Serialize;
+
+use super::VERSION;
+use crate::reconcile::access::Outlook;
+use crate::report::windows::{Asked, Windows};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    version: u32,
+    kind: &'static str,
+    outcome: &'static str,
+    at: String,
+    to: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    remarks: &'a [String],
+    targets: Vec<TargetV1<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TargetV1<'a> {
+    target: &'a str,
+    read_at: String,
+    shortfalls: &'a [String],
+    time_zones: &'a str,
+    policies: usize,
+    people: Vec<PersonV1<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct PersonV1<'a> {
+    anchor: &'a str,
+    label: &'a str,
+    in_scope: bool,
+    state: &'static str,
+    reasons: Vec<&'static str>,
+    why: String,
+    policies: Vec<PartV1<'a>>,
+    notices: &'a [String],
+    next: Option<String>,
+    transitions: Vec<EdgeV1>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct PartV1<'a> {
+    policy: &'a str,
+    zone: &'a str,
+    rule: &'a str,
+    open: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct EdgeV1 {
+    at: String,
+    open: bool,
+}
+
+impl<'a> PersonV1<'a> {
+    fn new(one: &'a Outlook) -> Self {
+        let state = match (one.is_open(), one.reasons.is_empty()) {
+            (true, _) => "open",
+            (false, false) => "closed",
+            (false, true) => "undecided",
+        };
+        Self {
+            anchor: one.anchor.as_str(),
+            label: &one.label,
+            in_scope: one.in_scope,
+            state,
+            reasons: one.reasons.iter().map(|reason| reason.as_str()).collect(),
+            why: one.access.why(),
+            policies: one
+                .access
+                .parts
+                .iter()
+                .map(|part| PartV1 {
+                    policy: &part.policy,
+                    zone: &part.zone.name,
+                    rule: &part.rule,
+                    open: part.open,
+                })
+                .collect(),
+            notices: &one.access.notices,
+            next: one.next.map(|next| next.to_string()),
+            transitions: one
+                .transitions
+                .iter()
+                .map(|edge| EdgeV1 {
+                    at: edge.at.to_string(),
+                    open: edge.open,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The document of kind `windows`.
+#[must_use]
+pub fn windows(all: &[Windows<'_>], asked: &Asked) -> String {
+    let document = Document {
+        version: VERSION,
+        kind: "windows",
+        outcome: crate::model::Outcome::NothingToDo.as_str(),
+        at: asked.at.to_string(),
+        to: asked.to.map(|to| to.to_string()),
+        remarks: &asked.remarks,
+        targets: all
+            .iter()
+            .map(|one| TargetV1 {
+                target: one.target,
+                read_at: one.read_at.to_string(),
+                shortfalls: one.shortfalls,
+                time_zones: one.time_zones,
+                policies: one.policies,
+                people: one.people.iter().map(PersonV1::new).collect(),
+            })
+            .collect(),
+    };
+    // Plain owned data with string keys always serialises.
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
