@@ -1,13 +1,14 @@
 //! `provost windows`: who has access when, and why. From the last read, without asking anybody.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::config::{Config, Secrets};
 use crate::engine::{Read, Session, TargetWindows, WindowsRequest};
 use crate::model::Outcome;
-use crate::reconcile::access::{Policy, Times, Week};
+use crate::reconcile::access::Policy;
 use crate::report::ics::{Calendar, ics};
 use crate::report::windows::{Asked, Windows, calendar, policy_calendar};
 use crate::report::{json, text};
@@ -22,8 +23,6 @@ const DAYS: i64 = 7;
 const DAYS_CALENDAR: i64 = 90;
 /// The longest range; more edges than that are of use to nobody.
 const LONGEST: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);
-/// The most edges that a policy has within a day, generously.
-const EDGES: usize = 100;
 
 pub(super) fn run(args: &WindowsArgs, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     let session = open(args, global)?;
@@ -123,22 +122,13 @@ fn of_people(found: &[TargetWindows], from: Timestamp, to: Timestamp) -> Vec<(St
 
 /// A calendar for each policy that is the same for everybody.
 fn of_policies(config: &Config, from: Timestamp, to: Timestamp) -> Vec<(String, Calendar)> {
-    let shared = |policy: &&std::sync::Arc<Policy>| matches!(policy.times, Times::Week(_));
-    let policies = config.access.iter().filter(shared);
-    let days = usize::try_from(to.duration_since(from).as_hours() / 24 + 2).unwrap_or(1);
-    policies
-        .map(|policy| {
-            let zone = &policy.zone.default;
-            let mut edges = policy.edges(zone, from, days.saturating_mul(EDGES));
-            let open = match edges.first() {
-                Some((_, opens)) => !opens,
-                None => policy.week(zone, None) == Week::always(),
-            };
-            edges.retain(|(at, _)| *at <= to);
-            let one = policy_calendar(&policy.name, zone, open, &edges, (from, to));
-            (policy.name.clone(), one)
-        })
-        .collect()
+    let one = |policy: &Arc<Policy>| {
+        let times = policy.openings(from, to)?;
+        let zone = &policy.zone.default;
+        let calendar = policy_calendar(&policy.name, &zone.name, times);
+        Some((policy.name.clone(), calendar))
+    };
+    config.access.iter().filter_map(one).collect()
 }
 
 /// One file for one calendar; several get their names between the file's stem and its ending.

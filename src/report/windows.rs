@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ics::Calendar;
-use crate::reconcile::access::{Outlook, Zone};
+use crate::reconcile::access::Outlook;
 
 /// What was asked and when it was judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,22 +67,15 @@ pub fn calendar(target: &str, one: &Outlook, from: Timestamp, to: Timestamp) -> 
     }
 }
 
-/// The times of one policy within a range, as a calendar. `edges` are all of its edges in the range, in order.
+/// The times of one policy, as a calendar.
 #[must_use]
-pub fn policy_calendar(
-    policy: &str,
-    zone: &Zone,
-    open: bool,
-    edges: &[(Timestamp, bool)],
-    range: (Timestamp, Timestamp),
-) -> Calendar {
-    let (from, to) = range;
+pub fn policy_calendar(policy: &str, zone: &str, times: Vec<(Timestamp, Timestamp)>) -> Calendar {
     Calendar {
         name: format!("Access policy {policy}"),
         summary: format!("{policy} is open"),
         description: format!("on the wall clock of {zone}"),
         key: format!("policy/{policy}/{zone}"),
-        times: times(open, edges.iter().copied(), from, to),
+        times,
     }
 }
 

@@ -55,6 +55,7 @@ fn help_names_every_command_and_usage_errors_are_two() {
         "freeze",
         "override",
         "status",
+        "windows",
         "state",
         "demo",
         "schema",

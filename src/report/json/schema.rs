@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::orders::{FreezeStatusV1, Orders};
+use super::windows::WindowsV1;
 use super::{Document, StatusV1, Target};
 
 /// Any document of version 1. `kind` tells which one it is.
@@ -12,7 +13,6 @@ use super::{Document, StatusV1, Target};
 #[serde(untagged)]
 #[expect(
     dead_code,
-    clippy::large_enum_variant,
     reason = "never made: it only names the types that there are"
 )]
 enum Any<'a> {
@@ -22,6 +22,8 @@ enum Any<'a> {
     Status(Document<StatusV1<'a>>),
     /// What is frozen.
     Freeze(Document<FreezeStatusV1<'a>>),
+    /// Who has access when.
+    Windows(WindowsV1<'a>),
     /// Overrides, given, ended or listed.
     Orders(Orders<'a>),
 }

@@ -1,14 +1,16 @@
 //! Who has access when, as version 1 spells it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::VERSION;
 use crate::reconcile::access::Outlook;
 use crate::report::windows::{Asked, Windows};
 
-#[derive(Debug, Serialize)]
+/// The document of kind `windows`.
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Document<'a> {
+pub(super) struct WindowsV1<'a> {
     version: u32,
     kind: &'static str,
     outcome: &'static str,
@@ -19,7 +21,7 @@ struct Document<'a> {
     targets: Vec<TargetV1<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct TargetV1<'a> {
     target: &'a str,
@@ -30,7 +32,7 @@ struct TargetV1<'a> {
     people: Vec<PersonV1<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct PersonV1<'a> {
     anchor: &'a str,
@@ -45,7 +47,7 @@ struct PersonV1<'a> {
     transitions: Vec<EdgeV1>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct PartV1<'a> {
     policy: &'a str,
@@ -54,7 +56,7 @@ struct PartV1<'a> {
     open: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct EdgeV1 {
     at: String,
@@ -103,7 +105,7 @@ impl<'a> PersonV1<'a> {
 /// The document of kind `windows`.
 #[must_use]
 pub fn windows(all: &[Windows<'_>], asked: &Asked) -> String {
-    let document = Document {
+    let document = WindowsV1 {
         version: VERSION,
         kind: "windows",
         outcome: crate::model::Outcome::NothingToDo.as_str(),
