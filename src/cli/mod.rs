@@ -25,8 +25,8 @@ mod show;
 mod state;
 mod status;
 mod sync;
-mod worklist;
 mod windows;
+mod worklist;
 
 use std::io;
 use std::process::ExitCode;
