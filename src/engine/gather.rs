@@ -12,11 +12,14 @@ use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
 use crate::model::{
-    Anchor, Basis, Fingerprint, Life, Override, OverrideEffect, Shadow, SuspendReason, Suspensions,
+    Anchor, Basis, Fingerprint, Override, OverrideEffect, Shadow, SuspendReason, Suspensions,
 };
-use crate::reconcile::{Person, Presence, Reference, Register, Situation, names_of};
-use crate::store::{SettledIndex, State};
+use crate::reconcile::{Person, Presence, Reference, Register, Situation, name_of};
+use crate::store::{RegisterRow, SettledIndex, State};
 use crate::target::AccountReader;
+
+/// If more than one person in so many is decided about, reading all shadows in a row is cheaper than reading each.
+const MANY: u64 = 4;
 
 /// How the target is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,7 +70,7 @@ pub(super) async fn gather<'a>(
         .saturating_sub(due.len());
     let mut shadows = Shadows::default();
     if !due.is_empty() || listing {
-        shadows = Shadows::read(inputs)?;
+        shadows = Shadows::read(inputs, &due, listing)?;
     }
     let mut people = Vec::with_capacity(due.len());
     let confirm = confirm(inputs.spec);
@@ -234,7 +237,7 @@ fn rests_on(
     digest
 }
 
-/// All shadows of a target, with what the live ones say together.
+/// The shadows of the people to decide about, and what all shadows of the target say together.
 #[derive(Default)]
 struct Shadows {
     by_anchor: BTreeMap<Anchor, Shadow>,
@@ -242,11 +245,28 @@ struct Shadows {
 }
 
 impl Shadows {
-    fn read(inputs: &Inputs<'_>) -> Result<Self, EngineError> {
+    /// Reads the shadows of these people at least; all of them if they are many anyway, or if everybody is asked for.
+    fn read(inputs: &Inputs<'_>, due: &[Anchor], everybody: bool) -> Result<Self, EngineError> {
+        let (state, target) = (inputs.state, &inputs.spec.name);
         let mut all = Self::default();
-        let rules = inputs.spec.mapping.rules();
-        inputs.state.shadows(&inputs.spec.name, &mut |shadow| {
-            all.by_anchor.insert(shadow.anchor.clone(), shadow);
+        if everybody || due.len() as u64 > state.shadow_count(target)? / MANY {
+            state.shadows(target, &mut |shadow| {
+                all.by_anchor.insert(shadow.anchor.clone(), shadow);
+            })?;
+        } else {
+            for anchor in due {
+                if let Some(shadow) = state.shadow(target, anchor)? {
+                    all.by_anchor.insert(anchor.clone(), shadow);
+                }
+            }
+        }
+        let rules = inputs.spec.mapping.rules().iter();
+        let unique: Vec<String> = rules.filter(|r| r.unique).map(|r| r.name.clone()).collect();
+        let resolved: BTreeSet<&Anchor> = inputs.recovered.iter().map(|r| &r.anchor).collect();
+        state.register(target, &unique, &mut |anchor, row| {
+            if !resolved.contains(&anchor) {
+                all.enter(&anchor, &row, &unique);
+            }
         })?;
         for found in inputs.recovered {
             match &found.shadow {
@@ -254,27 +274,34 @@ impl Shadows {
                 None => all.by_anchor.remove(&found.anchor),
             };
         }
-        for shadow in all.by_anchor.values() {
-            let Some(account) = &shadow.account else {
-                continue;
-            };
-            all.register
-                .owners
-                .insert(account.clone(), shadow.anchor.clone());
-            if matches!(shadow.life, Life::Tombstone { .. }) {
-                // It holds no name any more, and it is no part of what percentages are of.
-                continue;
-            }
-            all.register.managed += 1;
-            let unique = rules
-                .iter()
-                .filter(|rule| rule.unique)
-                .map(|rule| rule.name.as_str());
-            for name in names_of(unique, &shadow.attributes) {
-                all.register.names.insert(name, shadow.anchor.clone());
+        // An account can have more than one unfinished operation; what the last one found is the truth for all.
+        for anchor in resolved {
+            if let Some(shadow) = all.by_anchor.get(anchor) {
+                let row = RegisterRow::of(shadow, &unique);
+                all.enter(anchor, &row, &unique);
             }
         }
         Ok(all)
+    }
+
+    /// Adds what one shadow says to what all say together.
+    fn enter(&mut self, anchor: &Anchor, row: &RegisterRow, unique: &[String]) {
+        let Some(account) = &row.account else {
+            return;
+        };
+        let register = &mut self.register;
+        register.owners.insert(account.clone(), anchor.clone());
+        if row.buried {
+            // It holds no name any more, and it is no part of what percentages are of.
+            return;
+        }
+        register.managed += 1;
+        for (name, value) in unique.iter().zip(&row.values) {
+            if let Some(value) = value {
+                let name = name_of(name, value);
+                register.names.insert(name, anchor.clone());
+            }
+        }
     }
 }
 

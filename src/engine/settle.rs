@@ -39,6 +39,7 @@ pub(super) fn settle(
             })
             .map(|result| &result.change.anchor),
     );
+    tokio::task::block_in_place(|| session.state.commit_register(target))?;
     let known = session.state.settled(target)?;
     let mut marks = Vec::new();
     for (anchor, digest) in digests {

@@ -26,4 +26,4 @@ pub use plan::{Reconciled, reconcile};
 pub use procedure::{HeirRule, Procedures};
 pub use rules::{DriftPolicy, Limit, Limits, SyncPolicy, TargetRules};
 pub use situation::{Live, Person, Presence, Reference, Register, Situation, fold};
-pub use unique::names_of;
+pub use unique::{name_of, names_of};

@@ -33,7 +33,7 @@ pub(super) fn settle(
     let mut held = BTreeMap::new();
     claimants.sort_by(|a, b| a.anchor.cmp(b.anchor));
     for rule in situation.mapping.rules().iter().filter(|rule| rule.unique) {
-        let mut holders = holders(&rule.name, situation);
+        let mut holders = Holders::new(&rule.name, situation);
         let rivals = rivals(&rule.name, &claimants, situation);
         for claimant in &mut claimants {
             let own = claimant.current.and_then(|current| current.get(&rule.name));
@@ -72,8 +72,7 @@ pub(super) fn settle(
             }
             match free(&candidates, claimant, &holders) {
                 Some(value) => {
-                    let holder = Holder::Person(claimant.anchor.clone());
-                    holders.entry(key(&value)).or_default().push(holder);
+                    holders.add(&value, Holder::Person(claimant.anchor.clone()));
                     claimant
                         .desired
                         .attributes
@@ -93,26 +92,46 @@ pub(super) fn settle(
     held
 }
 
-/// Who holds each value of one attribute before this run. What was read now and what was last confirmed both count:
+/// Who holds the values of one attribute. What was read now and what was last confirmed both count:
 /// a value that an account lost behind our back may be somebody else's by now.
-fn holders(attribute: &str, situation: &Situation<'_>) -> BTreeMap<String, Vec<Holder>> {
-    let mut holders: BTreeMap<String, Vec<Holder>> = BTreeMap::new();
-    for account in &situation.live.accounts {
-        if let Some(value) = account.attributes.get(attribute) {
-            let holder = match situation.register.owners.get(&account.id) {
-                Some(anchor) => Holder::Person(anchor.clone()),
-                None => Holder::Stranger(account.id.clone()),
-            };
-            holders.entry(key(value)).or_default().push(holder);
+struct Holders<'a> {
+    attribute: &'a str,
+    /// As read now, and as settled since.
+    now: BTreeMap<String, Vec<Holder>>,
+    /// As last confirmed, for all attributes.
+    confirmed: &'a BTreeMap<(String, String), Anchor>,
+}
+
+impl<'a> Holders<'a> {
+    fn new(attribute: &'a str, situation: &'a Situation<'_>) -> Self {
+        let mut holders = Self {
+            attribute,
+            now: BTreeMap::new(),
+            confirmed: &situation.register.names,
+        };
+        for account in &situation.live.accounts {
+            if let Some(value) = account.attributes.get(attribute) {
+                let holder = match situation.register.owners.get(&account.id) {
+                    Some(anchor) => Holder::Person(anchor.clone()),
+                    None => Holder::Stranger(account.id.clone()),
+                };
+                holders.add(value, holder);
+            }
         }
+        holders
     }
-    for ((name, value), anchor) in &situation.register.names {
-        if name == attribute {
-            let holder = Holder::Person(anchor.clone());
-            holders.entry(value.clone()).or_default().push(holder);
-        }
+
+    fn add(&mut self, value: &Value, holder: Holder) {
+        self.now.entry(key(value)).or_default().push(holder);
     }
-    holders
+
+    /// Whether everybody who holds a value fulfils a condition.
+    fn all(&self, value: &Value, allowed: impl Fn(&Holder) -> bool) -> bool {
+        let name = name_of(self.attribute, value);
+        let confirmed = self.confirmed.get(&name).cloned().map(Holder::Person);
+        let mut now = self.now.get(&name.1).into_iter().flatten();
+        confirmed.as_ref().is_none_or(&allowed) && now.all(allowed)
+    }
 }
 
 /// For each value, everybody who newly wants it and has no alternative. Who had it confirmed does not want it newly,
@@ -144,11 +163,7 @@ fn rivals(
     rivals
 }
 
-fn free(
-    candidates: &[Value],
-    claimant: &Claimant<'_>,
-    holders: &BTreeMap<String, Vec<Holder>>,
-) -> Option<Value> {
+fn free(candidates: &[Value], claimant: &Claimant<'_>, holders: &Holders<'_>) -> Option<Value> {
     let own_account = match claimant.correlation {
         Correlation::Linked(id) | Correlation::Matched { account: id, .. } => Some(id),
         Correlation::New | Correlation::Undecided(_) => None,
@@ -156,8 +171,7 @@ fn free(
     candidates
         .iter()
         .find(|candidate| {
-            let mut holders = holders.get(&key(candidate)).into_iter().flatten();
-            holders.all(|holder| match holder {
+            holders.all(candidate, |holder| match holder {
                 Holder::Person(anchor) => anchor == claimant.anchor,
                 Holder::Stranger(id) => Some(id) == own_account,
             })
@@ -176,8 +190,14 @@ pub fn names_of<'a>(
     attributes: &BTreeMap<String, Value>,
 ) -> Vec<(String, String)> {
     unique
-        .filter_map(|name| Some((name.to_owned(), key(attributes.get(name)?))))
+        .filter_map(|name| Some(name_of(name, attributes.get(name)?)))
         .collect()
+}
+
+/// A unique value in the form the register keeps it.
+#[must_use]
+pub fn name_of(attribute: &str, value: &Value) -> (String, String) {
+    (attribute.to_owned(), key(value))
 }
 
 /// The attributes of an identity's account as last known: read now, else as confirmed.

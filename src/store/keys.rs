@@ -11,6 +11,8 @@ pub(super) const BUCKETS: u32 = 512;
 pub(super) enum Kind {
     /// A shadow.
     Shadow = b'h',
+    /// A bucket of the register.
+    Register = b'g',
     /// A bucket of settled marks.
     Settled = b's',
     /// An identity.

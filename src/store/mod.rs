@@ -16,6 +16,7 @@ mod follow;
 mod journal;
 mod keys;
 mod ledger;
+mod register;
 mod sources;
 mod state;
 mod targets;
@@ -26,6 +27,7 @@ mod verify;
 pub use documents::DocumentWrite;
 pub use error::StoreError;
 pub use journal::VERSION;
+pub use register::RegisterRow;
 pub use state::{State, rebuild};
 pub use types::{
     Conclusion, IndexRow, Intent, OpId, Opened, PastEffect, ReadCommit, Release, Settled,

@@ -15,7 +15,7 @@ use super::types::{IndexRow, ReadCommit, SourceIndex, SourceMeta};
 use crate::model::{Anchor, Fingerprint, Identity};
 
 /// Records written in one batch. Much larger ones cost `sled` a lot of memory.
-const BATCH: usize = 1000;
+const BATCH: usize = 256;
 
 type Rows = BTreeMap<Anchor, IndexRow>;
 

@@ -1,5 +1,6 @@
 //! Opening a state directory: lock, journal, cache, and what to do when they disagree.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,6 +13,7 @@ use super::files;
 use super::journal::{Header, Journal, Mark, Scan};
 use super::keys::{self, Kind};
 use super::ledger::Ledger;
+use super::register::Following;
 use super::types::Opened;
 use crate::model::Anchor;
 
@@ -39,6 +41,8 @@ pub struct State {
 pub(super) struct Inner {
     pub journal: Journal,
     pub ledger: Ledger,
+    /// By target, what the stored register lacks.
+    pub registers: BTreeMap<String, Following>,
     /// Set by a write that failed half way: nothing is written or believed after it.
     pub stopped: Option<String>,
 }
@@ -105,6 +109,7 @@ impl State {
         let inner = Inner {
             journal,
             ledger,
+            registers: BTreeMap::new(),
             stopped: None,
         };
         Ok(Self {

@@ -19,6 +19,9 @@ const RESERVE: u64 = 16 << 20;
 /// Buckets written in one batch.
 const BATCH: usize = 512;
 
+/// Shadows written in one batch; large batches cost memory.
+const SHADOWS: usize = 128;
+
 /// A settled mark, and which shadow it was made for: once the shadow has moved, it means nothing.
 type Mark = (Anchor, Settled, u64);
 
@@ -29,17 +32,15 @@ impl State {
     /// [`StoreError::Damaged`] if the cache does not agree with the journal.
     pub fn shadow(&self, target: &str, anchor: &Anchor) -> Result<Option<Shadow>, StoreError> {
         let inner = self.inner()?;
-        let payload = self
-            .cache
-            .get(&keys::by_anchor(Kind::Shadow, target, anchor))
-            .map_err(|e| self.doubt(e))?;
-        let live = inner.ledger.live(target, anchor.as_str());
-        match (payload, live) {
-            (None, None) => Ok(None),
-            (Some(payload), Some(live)) => shadow_of(&payload, live.generation, anchor.as_str())
-                .map(Some)
-                .map_err(|e| self.doubt(e)),
-            (None, Some(_)) | (Some(_), None) => Err(self.doubt(CacheError::Damaged(format!(
+        let Some(live) = inner.ledger.live(target, anchor.as_str()) else {
+            return Ok(None);
+        };
+        let key = keys::by_anchor(Kind::Shadow, target, anchor);
+        let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
+        let shadow = payload.map(|payload| shadow_of(&payload, live.generation, anchor.as_str()));
+        match shadow {
+            Some(shadow) => shadow.map(Some).map_err(|e| self.doubt(e)),
+            None => Err(self.doubt(CacheError::Damaged(format!(
                 "the shadow of {anchor} in \"{target}\" is not as the journal says"
             )))),
         }
@@ -51,6 +52,16 @@ impl State {
     /// [`StoreError::Damaged`] if the cache does not agree with the journal; what was delivered until then is discarded.
     pub fn shadows(&self, target: &str, each: &mut dyn FnMut(Shadow)) -> Result<(), StoreError> {
         let inner = self.inner()?;
+        self.scan_shadows(&inner, target, &mut |shadow, _generation| each(shadow))
+    }
+
+    /// As [`Self::shadows`], each with the journal entry it comes from.
+    pub(super) fn scan_shadows(
+        &self,
+        inner: &Inner,
+        target: &str,
+        each: &mut dyn FnMut(Shadow, u64),
+    ) -> Result<(), StoreError> {
         let mut count = 0;
         let scanned = self.cache.scan(
             &keys::prefix(Kind::Shadow, target),
@@ -61,7 +72,7 @@ impl State {
                         "there is a shadow of {anchor} in \"{target}\" that the journal does not have"
                     )));
                 };
-                each(shadow_of(payload, live.generation, anchor)?);
+                each(shadow_of(payload, live.generation, anchor)?, live.generation);
                 count += 1;
                 Ok(())
             },
@@ -207,15 +218,27 @@ impl State {
         let mut inner = self.inner()?;
         let first = inner.journal.mark().seq + 1;
         let mut items = Vec::with_capacity(conclusions.len());
-        let mut changes = Changes::default();
+        let mut batches = vec![Changes::default()];
+        let mut following = inner.registers.get_mut(target);
         for (generation, conclusion) in (first..).zip(conclusions) {
-            let item = ended(&mut changes, target, generation, conclusion)
-                .map_err(|e| self.unencodable(e))?;
-            items.push(item);
+            if let Some(following) = &mut following {
+                following.note(&conclusion.anchor, generation, &conclusion.shadow);
+            }
+            if let Some(batch) = batches.last_mut() {
+                let item = ended(batch, target, generation, conclusion);
+                items.push(item.map_err(|e| self.unencodable(e))?);
+                if batch.len() >= SHADOWS {
+                    batches.push(Changes::default());
+                }
+            }
         }
         self.append(&mut inner, &items)?;
         // The journal is durable. The cache may fall behind if the power fails now; the next start replays what it lacks.
-        self.follow_later(&mut inner, changes)
+        let last = batches.pop().unwrap_or_default();
+        for batch in batches {
+            self.follow_partly(&mut inner, batch)?;
+        }
+        self.follow_later(&mut inner, last)
     }
 
     /// Operations begun and not concluded, in the order in which they were begun.
@@ -242,6 +265,9 @@ impl State {
             anchor: anchor.as_str(),
         };
         let item = entry::write(head, &()).map_err(|e| self.unencodable(e))?;
+        if let Some(following) = inner.registers.get_mut(target) {
+            following.forget(anchor);
+        }
         let mut changes = Changes::default();
         changes.remove(keys::by_anchor(Kind::Shadow, target, anchor));
         self.append(&mut inner, &[item])?;

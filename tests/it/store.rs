@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod documents;
 mod reads;
+mod register;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
