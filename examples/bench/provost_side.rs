@@ -115,8 +115,13 @@ pub struct Provost {
 }
 
 impl Provost {
-    /// From this directory into this application.
+    /// From this directory into this application, one request for each account.
     pub fn new(ldap: &OpenLdap, sink: &Sink) -> Self {
+        Self::with(ldap, sink, false)
+    }
+
+    /// The same; new accounts go in bulk requests or not.
+    pub fn with(ldap: &OpenLdap, sink: &Sink, bulk: bool) -> Self {
         let dir = tempfile::tempdir().expect("the temporary folder is writable");
         let write = |name: &str, content: &str| {
             let path = dir.path().join(name);
@@ -131,6 +136,7 @@ impl Provost {
             .replace("LDAP_URL", &by_address(&ldap.ldaps_url))
             .replace("CA_FILE", &ldap.ca_pem.display().to_string())
             .replace("SCIM_URL", &sink.base_url)
+            .replace("BULK", &bulk.to_string())
             .replace("DIR", &dir.path().display().to_string());
         write("provost.toml", &config);
         let program = alias(dir.path(), "provost");

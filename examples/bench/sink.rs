@@ -2,7 +2,8 @@
 //!
 //! It stores what it is sent and gives it back by id, by `eq` filter and as a list, so that a client that verifies its
 //! writes finds them. PATCH knows what the two clients send: values by attribute, whole objects, members.
-//! Users' PATCH answers with the user, groups' with nothing, as large applications do.
+//! Users' PATCH answers with the user, groups' with nothing, as large applications do. Bulk creates users and says where
+//! they are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -142,6 +143,7 @@ fn answer(sink: &Mutex<Sink>, method: &str, target: &str, body: &[u8]) -> (u16, 
     let (shelf, key) = match kind {
         "Users" => (&mut sink.users, "userName"),
         "Groups" => (&mut sink.groups, "displayName"),
+        "Bulk" => return (200, bulk(&mut sink.users, body)),
         // How the benchmark counts requests; no SCIM.
         "requests" => return (200, json!(std::mem::take(&mut sink.requests))),
         _ => return discovery(kind),
@@ -172,12 +174,29 @@ fn discovery(kind: &str) -> (u16, Value) {
         "ServiceProviderConfig" => (
             200,
             json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-                "patch": {"supported": true}, "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+                "patch": {"supported": true},
+                "bulk": {"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576},
                 "filter": {"supported": true, "maxResults": 1000}, "changePassword": not, "sort": not, "etag": not,
                 "authenticationSchemes": []}),
         ),
         _ => (404, error(404)),
     }
+}
+
+/// New users, several at once.
+fn bulk(users: &mut Shelf, mut body: Value) -> Value {
+    let operations = body["Operations"].as_array_mut();
+    let results: Vec<Value> = operations
+        .into_iter()
+        .flatten()
+        .map(|operation| {
+            let user = operation["data"].take();
+            let (status, made) = create(users, "userName", "Users", user);
+            let location = made["id"].as_str().map(|id| format!("/scim/v2/Users/{id}"));
+            json!({"method": "POST", "bulkId": operation["bulkId"], "status": status.to_string(), "location": location})
+        })
+        .collect();
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"], "Operations": results})
 }
 
 fn create(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> (u16, Value) {

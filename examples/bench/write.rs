@@ -79,18 +79,21 @@ pub fn compare(people: u32) {
     );
     println!("| | `provost sync` | `rival.py` | times as fast |\n|---|---|---|---|");
 
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut bulk) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 1..ROUNDS {
-        let (a, b) = (Sink::start(), Sink::start());
+        let (a, b, c) = (Sink::start(), Sink::start(), Sink::start());
         theirs.push(Rival::new(&ldap, &a).sync());
         ours.push(Provost::new(&ldap, &b).sync());
+        bulk.push(Provost::with(&ldap, &c, true).sync());
     }
     let (rivals, own) = (Sink::start(), Sink::start());
     let (rival, provost) = (Rival::new(&ldap, &rivals), Provost::new(&ldap, &own));
     theirs.push(rival.sync());
     ours.push(provost.sync());
+    bulk.push(Provost::with(&ldap, &Sink::start(), true).sync());
     report("first load", &ours, &theirs, &own, &rivals);
     row("first load", &ours, &theirs, faster);
+    row("first load, accounts in bulk", &bulk, &theirs, faster);
 
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

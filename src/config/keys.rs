@@ -184,6 +184,7 @@ pub const TARGET_SCIM: Keys = Keys {
         "members-per-request",
         "create-groups",
         "patch",
+        "bulk",
         "quirks",
     ],
 };

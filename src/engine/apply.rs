@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::book::{Book, Step};
 use super::members;
 use super::orders::frozen;
-use super::perform::{Bench, Performed, perform};
+use super::perform::{Bench, Performed, draft, judge, perform};
 use super::result::{ChangeResult, ChangeStatus};
-use crate::model::{Action, Anchor, Change};
+use crate::model::{AccountDraft, Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
 use crate::store::{Conclusion, OpId, ShadowMove, StoreError};
 use crate::target::ConnectorError;
@@ -123,6 +123,23 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
     let bench = by.book.bench();
     let bench = &bench;
     let parallelism = by.book.writer.capabilities().parallelism.max(1);
+    let together = by.book.writer.creates_together();
+    let creates = |step: &Step| step.change.action == Action::Create;
+    if together > 1 && steps.iter().all(creates) {
+        let mut steps = steps.into_iter();
+        let batches = std::iter::from_fn(|| {
+            let batch: Vec<Step> = steps.by_ref().take(together).collect();
+            (!batch.is_empty()).then_some(batch)
+        });
+        let calls: Vec<_> = batches
+            .map(|batch| several(batch, bench, stop, by))
+            .collect();
+        let done: Vec<Vec<Done>> = stream::iter(calls)
+            .buffer_unordered(parallelism)
+            .collect()
+            .await;
+        return done.into_iter().flatten().collect();
+    }
     let calls: Vec<_> = steps
         .into_iter()
         .map(|step| one(step, bench, stop, by))
@@ -133,14 +150,18 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
         .await
 }
 
+/// Why a call is not made after all.
+/// Asked before each: an order to end or a freeze holds from one call to the next, however long the run is.
+fn hold_back(stop: &AtomicBool, by: &Applying<'_>) -> Option<String> {
+    let stopped = || "the application stopped answering".to_owned();
+    by.halt()
+        .or_else(|| stop.load(Ordering::Relaxed).then(stopped))
+}
+
 async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool, by: &Applying<'_>) -> Done {
-    // Asked before each call: an order to end or a freeze holds from one call to the next, however long the run is.
-    let performed = if let Some(why) = by.halt() {
-        not_begun(&step, &why)
-    } else if stop.load(Ordering::Relaxed) {
-        not_begun(&step, "the application stopped answering")
-    } else {
-        perform(&step.change, &step.intent, bench).await
+    let performed = match hold_back(stop, by) {
+        Some(why) => not_begun(&step, &why),
+        None => perform(&step.change, &step.intent, bench).await,
     };
     if performed.stop.is_some() {
         stop.store(true, Ordering::Relaxed);
@@ -151,6 +172,43 @@ async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool, by: &Applying<'_>
         op,
         performed,
     }
+}
+
+/// Creates several accounts by as few requests as the target needs.
+async fn several(
+    steps: Vec<Step>,
+    bench: &Bench<'_>,
+    stop: &AtomicBool,
+    by: &Applying<'_>,
+) -> Vec<Done> {
+    let held_back = hold_back(stop, by);
+    let mut answers = Vec::new();
+    if held_back.is_none() {
+        let drafts: Vec<AccountDraft> = steps.iter().map(|step| draft(&step.change)).collect();
+        answers = bench.writer.create_together(&drafts).await;
+    }
+    let mut answers = answers.into_iter();
+    let mut done = Vec::with_capacity(steps.len());
+    for step in steps {
+        let performed = match (&held_back, answers.next()) {
+            (Some(why), _) => not_begun(&step, why),
+            (None, answer) => {
+                let unsaid = || Err(ConnectorError::Ambiguous("there was no answer".to_owned()));
+                let answer = answer.unwrap_or_else(unsaid);
+                judge(&step.change, &step.intent, answer.map(Some), bench)
+            }
+        };
+        if performed.stop.is_some() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        let Step { change, op, .. } = step;
+        done.push(Done {
+            change,
+            op,
+            performed,
+        });
+    }
+    done
 }
 
 /// A step whose call was never made: nothing happened, so the shadow stays.

@@ -29,7 +29,7 @@ pub(super) struct Performed {
 /// Carries out one change other than an entitlement, which goes by group (see `members`).
 pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>) -> Performed {
     let answer = match &change.action {
-        Action::Create => create(change, bench).await,
+        Action::Create => bench.writer.create(&draft(change)).await.map(Some),
         Action::Link => adopt(intent, bench).await,
         Action::Update => {
             let attributes = change
@@ -54,23 +54,30 @@ pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>)
         // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
         Action::Entitle => Ok(None),
     };
+    judge(change, intent, answer, bench)
+}
+
+/// What an answer of the target means for a change and its shadow.
+pub(super) fn judge(
+    change: &Change,
+    intent: &Intent,
+    answer: Result<Option<Account>, ConnectorError>,
+    bench: &Bench<'_>,
+) -> Performed {
     match answer {
         Ok(account) => confirmed(change, intent, account.as_ref(), bench),
         Err(error) => failed(intent, &error, bench),
     }
 }
 
-async fn create(change: &Change, bench: &Bench<'_>) -> Result<Option<Account>, ConnectorError> {
-    let attributes = change
-        .attributes
-        .iter()
-        .filter_map(|attribute| Some((attribute.name.clone(), attribute.after.clone()?)))
-        .collect();
-    bench
-        .writer
-        .create(&AccountDraft { attributes })
-        .await
-        .map(Some)
+/// The account that a change asks for.
+pub(super) fn draft(change: &Change) -> AccountDraft {
+    let wanted = change.attributes.iter();
+    AccountDraft {
+        attributes: wanted
+            .filter_map(|attribute| Some((attribute.name.clone(), attribute.after.clone()?)))
+            .collect(),
+    }
 }
 
 async fn adopt(intent: &Intent, bench: &Bench<'_>) -> Result<Option<Account>, ConnectorError> {

@@ -98,6 +98,23 @@ pub trait AccountWriter: AccountReader {
     /// [`ConnectorError::Conflict`] if a unique value is taken; [`ConnectorError::Ambiguous`] if it may exist now.
     async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError>;
 
+    /// How many accounts one request can create; 1 where each takes a request of its own.
+    fn creates_together(&self) -> usize {
+        1
+    }
+
+    /// Creates several accounts, each as [`Self::create`] does. One answer for each, in their order.
+    async fn create_together(
+        &self,
+        drafts: &[AccountDraft],
+    ) -> Vec<Result<Account, ConnectorError>> {
+        let mut answers = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            answers.push(self.create(draft).await);
+        }
+        answers
+    }
+
     /// Changes an account and returns it as read back. A change of `active` or `login_allowed` is confirmed by reading:
     /// if the application answered well and did nothing, that is [`ConnectorError::Rejected`].
     ///

@@ -84,6 +84,8 @@ pub struct ScimSettings {
     pub http: HttpSettings,
     /// Whether PATCH is used.
     pub patch: Option<bool>,
+    /// Whether several accounts are created by one request where the service offers it.
+    pub bulk: bool,
     /// Accounts per page.
     pub page_size: u32,
     /// Members per membership request.

@@ -1,6 +1,8 @@
 //! One contract for every connector: the same calls with the same meaning, on the practice application and on SCIM servers
 //! that nobody here wrote.
 
+mod together;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +59,7 @@ pub fn scim(base: &str, token: &str) -> ScimSettings {
             danger_plain: false,
         },
         patch: None,
+        bulk: true,
         page_size: 100,
         members_per_request: 100,
         create_groups: true,
@@ -148,6 +151,7 @@ async fn contract(subject: &Subject) {
     the_unknown_is_absent(subject).await;
     hostile_text_comes_back_unchanged(subject).await;
     entitlements_are_given_and_taken(subject).await;
+    together::several_accounts_at_once(subject).await;
 }
 
 async fn what_is_created_is_seen(subject: &Subject) {
@@ -425,6 +429,7 @@ async fn scim2_server_keeps_the_contract() {
     let mut subject = scim_subject(ScimKind::Scim2Server, &server).await;
     // It prepares user names by RFC 8265, which has no control characters.
     subject.any_user_name = false;
+    assert!(subject.target.creates_together() > 1, "it offers bulk");
     contract(&subject).await;
 }
 

@@ -1,5 +1,6 @@
 //! The SCIM connector against services that misbehave as applications: they ignore, forget, repeat and miscount.
 
+mod bulk;
 mod groups;
 
 use std::sync::Mutex;

@@ -105,6 +105,7 @@ fn scim(
     let create_groups = section.flag("create-groups", false);
     Some(ScimSettings {
         patch: section.choice("patch", &patch).unwrap_or(None),
+        bulk: section.flag("bulk", true),
         page_size: section.number("page-size", 1..=10_000).unwrap_or(100),
         members_per_request: section
             .number("members-per-request", 1..=10_000)

@@ -103,6 +103,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The answer to one operation among several that a write asked for together.
+    #[must_use]
+    pub fn part(status: StatusCode, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            location: None,
+            etag: None,
+            intent: Intent::Write,
+            content_type: None,
+            body,
+        }
+    }
+
     /// Whether there is a body.
     #[must_use]
     pub fn is_empty(&self) -> bool {

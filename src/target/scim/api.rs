@@ -95,6 +95,17 @@ impl Api {
         self.http.send(&call).await
     }
 
+    /// Sends a POST with a body that is JSON already.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn post(&self, endpoint: &str, body: Vec<u8>) -> Result<Answer, ConnectorError> {
+        let url = self.http.origin().at(endpoint, None, &[])?;
+        self.http
+            .send(&Call::new(Method::POST, url, Some(body)))
+            .await
+    }
+
     /// One resource by id; `None` only if the service itself says that there is none.
     ///
     /// # Errors

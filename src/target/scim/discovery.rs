@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::Value as Json;
 
 use super::api::Api;
+use super::bulk::Bulk;
 use super::json::{lookup, text};
 use super::schema::Schema;
 use crate::target::ConnectorError;
@@ -24,6 +25,8 @@ pub struct Discovered {
     pub max_results: Option<u32>,
     /// Cursor paging (RFC 9865) is offered.
     pub cursor: bool,
+    /// Bulk requests are offered, so large.
+    pub bulk: Option<Bulk>,
     /// The attributes of users.
     pub schema: Schema,
     /// It has groups; `None` if it did not say.
@@ -66,6 +69,7 @@ impl Discovered {
         self.filter = flag(config, "filter", "supported");
         self.etag = flag(config, "etag", "supported") == Some(true);
         self.cursor = flag(config, "pagination", "cursor") == Some(true);
+        self.bulk = Bulk::read(config);
         let number = |part: &str, name: &str| {
             let number = lookup(config.as_object()?, part)?.as_object()?;
             let number = lookup(number, name)?.as_u64()?;

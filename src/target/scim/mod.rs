@@ -5,6 +5,7 @@
 //! Nothing here decides what an account should hold.
 
 mod api;
+mod bulk;
 mod discovery;
 mod groups;
 mod json;
@@ -49,6 +50,8 @@ pub struct ScimConnector {
     capabilities: Capabilities,
     /// PATCH was announced (or not denied) and does not work.
     patch_broken: AtomicBool,
+    /// Bulk was announced and does not work.
+    bulk_broken: AtomicBool,
     /// Members were seen in a group, so a group without any is empty.
     members_listed: AtomicBool,
     /// Group ids by name.
@@ -93,6 +96,7 @@ impl ScimConnector {
             fields,
             capabilities,
             patch_broken: AtomicBool::new(false),
+            bulk_broken: AtomicBool::new(false),
             members_listed: AtomicBool::new(false),
             directory: tokio::sync::Mutex::new(None),
             searchable: Mutex::new(HashMap::new()),
@@ -139,6 +143,67 @@ impl ScimConnector {
             entitlements: None,
             version: version_of(resource),
         })
+    }
+
+    /// The resource that a draft asks for, and its attributes that are not the mapping's.
+    fn resource_of(&self, draft: &AccountDraft) -> Result<(Json, Vec<Field>), ConnectorError> {
+        let mut user = wire::new_user();
+        let mut extra = Vec::new();
+        for (name, value) in &draft.attributes {
+            match self.fields.get(name) {
+                Some(field) => field.set(&mut user, value),
+                None => {
+                    let field = self.field(name)?;
+                    let set = field.set(&mut user, value);
+                    extra.push(field);
+                    set
+                }
+            }
+            .map_err(ConnectorError::Rejected)?;
+        }
+        user.entry("active").or_insert(Json::Bool(true));
+        Ok((Json::Object(user), extra))
+    }
+
+    /// Creates one account by a request of its own.
+    async fn create_alone(&self, draft: &AccountDraft) -> Result<Account, ConnectorError> {
+        let (body, extra) = self.resource_of(draft)?;
+        let answer = self
+            .api
+            .write(Method::POST, USERS, None, Some(&body), None)
+            .await?;
+        if !answer.status.is_success() {
+            return Err(self.refused(&answer, draft));
+        }
+        let mut resource = if answer.is_empty() {
+            Json::Null
+        } else {
+            answer.json()?
+        };
+        // Without id and name it is not the whole resource.
+        if wire::id(&resource).is_none() {
+            resource = self.created(&answer, draft).await?;
+        } else if json::text(&resource, "userName").is_none() {
+            let id = wire::id(&resource).unwrap_or_default();
+            resource = self.api.resource(USERS, &id).await?.ok_or_else(|| {
+                ConnectorError::Ambiguous(format!("{USERS}/{id} was created but does not exist"))
+            })?;
+        }
+        self.account(&resource, extra.iter())
+    }
+
+    /// What a refusal to create means.
+    fn refused(&self, answer: &Answer, draft: &AccountDraft) -> ConnectorError {
+        match self.api.refusal(answer, "create") {
+            // An endpoint that does not exist is not a missing account.
+            ConnectorError::NotFound(why) => ConnectorError::Protocol(why),
+            error => {
+                if matches!(error, ConnectorError::Conflict(_)) {
+                    self.remember_taken(draft);
+                }
+                error
+            }
+        }
     }
 
     /// The account that a successful POST made, when its answer does not hold it.
@@ -220,51 +285,25 @@ impl AccountReader for ScimConnector {
 #[async_trait]
 impl AccountWriter for ScimConnector {
     async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError> {
-        let mut user = wire::new_user();
-        let mut extra = Vec::new();
-        for (name, value) in &draft.attributes {
-            match self.fields.get(name) {
-                Some(field) => field.set(&mut user, value),
-                None => {
-                    let field = self.field(name)?;
-                    let set = field.set(&mut user, value);
-                    extra.push(field);
-                    set
-                }
-            }
-            .map_err(ConnectorError::Rejected)?;
+        self.create_alone(draft).await
+    }
+
+    fn creates_together(&self) -> usize {
+        self.bulk().map_or(1, |bulk| bulk.operations)
+    }
+
+    async fn create_together(
+        &self,
+        drafts: &[AccountDraft],
+    ) -> Vec<Result<Account, ConnectorError>> {
+        if let Some(bulk) = self.bulk() {
+            return self.create_in_bulk(drafts, bulk).await;
         }
-        user.entry("active").or_insert(Json::Bool(true));
-        let body = Json::Object(user);
-        let answer = self
-            .api
-            .write(Method::POST, USERS, None, Some(&body), None)
-            .await?;
-        if let Err(error) = self.api.success(&answer, "create") {
-            if matches!(error, ConnectorError::Conflict(_)) {
-                self.remember_taken(draft);
-            }
-            // An endpoint that does not exist is not a missing account.
-            if let ConnectorError::NotFound(why) = error {
-                return Err(ConnectorError::Protocol(why));
-            }
-            return Err(error);
+        let mut answers = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            answers.push(self.create_alone(draft).await);
         }
-        let mut resource = if answer.is_empty() {
-            Json::Null
-        } else {
-            answer.json()?
-        };
-        // Without id and name it is not the whole resource.
-        if wire::id(&resource).is_none() {
-            resource = self.created(&answer, draft).await?;
-        } else if json::text(&resource, "userName").is_none() {
-            let id = wire::id(&resource).unwrap_or_default();
-            resource = self.api.resource(USERS, &id).await?.ok_or_else(|| {
-                ConnectorError::Ambiguous(format!("{USERS}/{id} was created but does not exist"))
-            })?;
-        }
-        self.account(&resource, extra.iter())
+        answers
     }
 
     async fn update(
