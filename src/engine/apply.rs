@@ -4,8 +4,8 @@
 //! ended, and then what the window after it is about to do.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, future, stream};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,8 @@ pub(super) struct Applying<'a> {
     pub stop: &'a CancellationToken,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
+    /// Why nothing more may be begun, as of so many writes to our own records.
+    pub halted: Mutex<Option<(u64, Option<String>)>>,
 }
 
 impl Applying<'_> {
@@ -43,10 +45,20 @@ impl Applying<'_> {
         if self.stop.is_cancelled() {
             return Some(INTERRUPTED.to_owned());
         }
-        match frozen(&self.book.state, &self.book.target) {
+        // Asked before every call: the records themselves are read only when they have changed.
+        let writes = self.book.state.document_writes();
+        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((as_of, why)) = &*halted
+            && *as_of == writes
+        {
+            return why.clone();
+        }
+        let why = match frozen(&self.book.state, &self.book.target) {
             Ok(freeze) => freeze.map(|freeze| freeze.to_string()),
             Err(error) => Some(error.to_string()),
-        }
+        };
+        *halted = Some((writes, why.clone()));
+        why
     }
 }
 

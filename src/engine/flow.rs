@@ -3,7 +3,7 @@
 //! A dry run and a real one are the same steps; the dry one never holds a writer.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::apply::{Applying, apply};
 use super::book::Book;
@@ -275,6 +275,7 @@ impl OneTarget<'_> {
             book,
             stop: &self.session.stop,
             progress: &self.session.apply_progress,
+            halted: Mutex::default(),
         };
         let applied = apply(&verdict.approved, &by).await?;
         report.results = applied.results;

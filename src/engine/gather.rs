@@ -1,6 +1,6 @@
 //! Brings together everything a plan is made from. Reads only: it is handed an [`AccountReader`] and nothing that writes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};

@@ -4,6 +4,8 @@
 //! are held in memory, so they are for hundreds or thousands of records, not for one per person and run.
 //! Secrets do not belong here.
 
+use std::sync::atomic::Ordering;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -76,7 +78,16 @@ impl State {
             items.push(item);
         }
         let mut inner = self.inner()?;
-        self.append(&mut inner, &items).map(|_first| ())
+        self.append(&mut inner, &items)?;
+        self.document_writes.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// How often documents were written since the state was opened: if it is as before, so is every document.
+    /// Unlike reading one, asking this never waits for a write to the disk.
+    #[must_use]
+    pub fn document_writes(&self) -> u64 {
+        self.document_writes.load(Ordering::Acquire)
     }
 
     fn read<T: DeserializeOwned>(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
 use super::cache::{Cache, CacheError, Changes, Stamp};
 use super::codec::CodecError;
@@ -31,6 +32,7 @@ pub struct State {
     pub(super) dir: PathBuf,
     pub(super) cache: Cache,
     pub(super) inner: Mutex<Inner>,
+    pub(super) document_writes: AtomicU64,
     opened: Opened,
     notes: Vec<String>,
     _lock: File,
@@ -116,6 +118,7 @@ impl State {
             dir: dir.to_path_buf(),
             cache,
             inner: Mutex::new(inner),
+            document_writes: AtomicU64::new(0),
             opened,
             notes,
             _lock: lock,

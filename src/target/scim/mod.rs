@@ -194,16 +194,15 @@ impl ScimConnector {
 
     /// What a refusal to create means.
     fn refused(&self, answer: &Answer, draft: &AccountDraft) -> ConnectorError {
-        match self.api.refusal(answer, "create") {
-            // An endpoint that does not exist is not a missing account.
-            ConnectorError::NotFound(why) => ConnectorError::Protocol(why),
-            error => {
-                if matches!(error, ConnectorError::Conflict(_)) {
-                    self.remember_taken(draft);
-                }
-                error
-            }
+        let error = self.api.refusal(answer, "create");
+        if matches!(error, ConnectorError::Conflict(_)) {
+            self.remember_taken(draft);
         }
+        // An endpoint that does not exist is not a missing account.
+        if let ConnectorError::NotFound(why) = error {
+            return ConnectorError::Protocol(why);
+        }
+        error
     }
 
     /// The account that a successful POST made, when its answer does not hold it.
