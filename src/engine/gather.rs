@@ -15,7 +15,7 @@ use crate::model::{
     Anchor, Basis, Fingerprint, Override, OverrideEffect, Shadow, SuspendReason, Suspensions,
 };
 use crate::reconcile::{Person, Presence, Reference, Register, Situation, name_of};
-use crate::store::{RegisterRow, SettledIndex, State};
+use crate::store::{RegisterRow, State};
 use crate::target::AccountReader;
 
 /// If more than one person in so many is decided about, reading all shadows in a row is cheaper than reading each.
@@ -176,25 +176,33 @@ fn undecided(
     listing: bool,
     orders: &Orders,
 ) -> Result<(Vec<Anchor>, Digests), EngineError> {
-    let settled = if listing {
-        SettledIndex::new()
-    } else {
-        inputs.state.settled(&inputs.spec.name)?
-    };
     let confirm = confirm(inputs.spec);
     let context = Sha256::new_with_prefix(inputs.config.as_bytes());
     let now = inputs.now.as_second();
-    let mut due = Vec::new();
-    let mut digests = HashMap::new();
-    for (anchor, standing, fingerprint) in inputs.snapshot.everybody() {
+    let digest = |anchor: &str, standing, fingerprint| {
         let mut context = context.clone();
         feed(&mut context, orders.get(anchor));
-        let digest = rests_on(context, standing, confirm, fingerprint);
-        let known = settled.get(anchor).is_some_and(|settled| {
-            settled.digest == digest && settled.due.is_none_or(|due| due > now)
-        });
-        if !known {
+        rests_on(context, standing, confirm, fingerprint)
+    };
+    let mut known = vec![false; inputs.snapshot.len()];
+    if !listing {
+        inputs
+            .state
+            .each_settled(&inputs.spec.name, &mut |anchor, settled| {
+                if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor)
+                    && let Some(known) = known.get_mut(number)
+                {
+                    *known = settled.due.is_none_or(|due| due > now)
+                        && settled.digest == digest(anchor, standing, fingerprint);
+                }
+            })?;
+    }
+    let mut due = Vec::new();
+    let mut digests = HashMap::new();
+    for (number, anchor, standing, fingerprint) in inputs.snapshot.numbered() {
+        if known.get(number) != Some(&true) {
             due.push(anchor.clone());
+            let digest = digest(anchor.as_str(), standing, fingerprint);
             digests.insert(anchor.clone(), digest);
         }
     }

@@ -156,9 +156,8 @@ impl Session {
     pub(super) async fn fetch(&self, name: &str) -> Result<Snapshot, EngineError> {
         let spec = self.source(name)?;
         let before = self.state.source_meta(name)?;
-        let index = tokio::task::block_in_place(|| self.state.source_index(name))?;
         let request = needs(&self.config, name);
-        let mut sieve = IndexSieve::new(index, self.read_progress);
+        let mut sieve = IndexSieve::load(&self.state, name, self.read_progress);
         if before
             .as_ref()
             .is_none_or(|meta| meta.last_full_at.is_none())
@@ -177,7 +176,7 @@ impl Session {
                     confirm: self.confirm(name),
                     request: digest(&request),
                 };
-                Ok(Snapshot::judge(sieve, report, &by))
+                Ok(Snapshot::judge(sieve.loaded()?, report, &by))
             }
             // Refused credentials are not weather: a person must look, and nothing is done meanwhile but say so.
             Err(error) => match before {

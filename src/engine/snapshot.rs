@@ -1,7 +1,7 @@
 //! Everybody in a directory as of one read: an index of all, and in full only those who changed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::model::{
     Sieve, SourceState, dn_key,
 };
 use crate::reconcile::{Limit, Presence};
-use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State};
+use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State, StoreError};
 
 /// How somebody appears in a snapshot, without their attributes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,26 @@ struct Row {
     row: IndexRow,
     seen: bool,
     dirty: bool,
+    /// One for each person, from 0.
+    number: usize,
+}
+
+type Rows = HashMap<Anchor, Row>;
+
+fn rows(index: SourceIndex, seen: fn(&IndexRow) -> bool) -> Rows {
+    let numbered = index.into_iter().enumerate();
+    numbered
+        .map(|(number, (anchor, row))| {
+            let (seen, dirty) = (seen(&row), false);
+            let row = Row {
+                row,
+                seen,
+                dirty,
+                number,
+            };
+            (anchor, row)
+        })
+        .collect()
 }
 
 /// One read of one source.
@@ -48,17 +68,20 @@ pub struct Snapshot {
     pub server: String,
     /// Entries without a usable anchor, for the report.
     pub problems: Vec<EntryProblem>,
-    rows: HashMap<Anchor, Row>,
+    rows: Rows,
     changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     by_dn: OnceLock<HashMap<u64, Anchor>>,
     meta: Option<SourceMeta>,
 }
 
-/// The sieve that a source streams into: knows the index of the last read.
+/// The sieve that a source streams into: knows the index of the last read, which is loaded while the source connects.
 #[derive(Debug)]
 pub(super) struct IndexSieve {
-    rows: HashMap<Anchor, Row>,
+    rows: Rows,
+    /// Where the index comes from, until it is needed.
+    loading: Option<mpsc::Receiver<Result<Rows, StoreError>>>,
+    failed: Option<EngineError>,
     changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     problems: Vec<EntryProblem>,
@@ -67,16 +90,19 @@ pub(super) struct IndexSieve {
 }
 
 impl IndexSieve {
-    pub(super) fn new(index: SourceIndex, progress: fn(u64)) -> Self {
-        let rows = index
-            .into_iter()
-            .map(|(anchor, row)| {
-                let (seen, dirty) = (false, false);
-                (anchor, Row { row, seen, dirty })
-            })
-            .collect();
+    /// Begins to load what the last read of a source returned.
+    pub(super) fn load(state: &Arc<State>, source: &str, progress: fn(u64)) -> Self {
+        let (state, source) = (Arc::clone(state), source.to_owned());
+        let (give, loading) = mpsc::channel();
+        tokio::task::spawn_blocking(move || {
+            let index = state.source_index(&source);
+            // It can only fail if nobody wants the index any more.
+            drop(give.send(index.map(|index| rows(index, |_| false))));
+        });
         Self {
-            rows,
+            rows: Rows::new(),
+            loading: Some(loading),
+            failed: None,
             changed: HashMap::new(),
             unreadable: HashMap::new(),
             problems: Vec::new(),
@@ -88,6 +114,7 @@ impl IndexSieve {
     /// Also awaits these people, as if a read before had returned them: without that, nobody would notice that they left
     /// while what was remembered of the directory was lost. Of each, only anchor and name are known.
     pub(super) fn await_also(&mut self, people: impl IntoIterator<Item = (Anchor, String)>) {
+        self.arrive();
         for (anchor, label) in people {
             if self.rows.contains_key(&anchor) {
                 continue;
@@ -97,8 +124,7 @@ impl IndexSieve {
                 dn_key: 0,
                 missed: 0,
             };
-            let (seen, dirty) = (false, false);
-            self.rows.insert(anchor.clone(), Row { row, seen, dirty });
+            self.put(anchor.clone(), row, false);
             let identity = Identity {
                 anchor: anchor.clone(),
                 dn: label,
@@ -108,6 +134,42 @@ impl IndexSieve {
             };
             self.changed.insert(anchor, Arc::new(identity));
         }
+    }
+
+    /// Waits for the index.
+    fn arrive(&mut self) {
+        let Some(loading) = self.loading.take() else {
+            return;
+        };
+        match tokio::task::block_in_place(|| loading.recv()) {
+            Ok(Ok(rows)) => self.rows = rows,
+            Ok(Err(error)) => self.failed = Some(error.into()),
+            Err(_gone) => self.failed = Some(EngineError::Panicked("the index".to_owned())),
+        }
+    }
+
+    /// The sieve with its index, whether or not anybody was read.
+    ///
+    /// # Errors
+    /// When the index could not be loaded: what was let through then means nothing.
+    pub(super) fn loaded(mut self) -> Result<Self, EngineError> {
+        self.arrive();
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// Sets a row that differs from what is stored; its person was read now, or is only awaited.
+    fn put(&mut self, anchor: Anchor, row: IndexRow, read: bool) {
+        let before = self.rows.get(&anchor).map(|row| row.number);
+        let row = Row {
+            row,
+            seen: read,
+            dirty: read,
+            number: before.unwrap_or(self.rows.len()),
+        };
+        self.rows.insert(anchor, row);
     }
 
     fn count(&mut self) {
@@ -120,6 +182,7 @@ impl IndexSieve {
 
 impl Sieve for IndexSieve {
     fn is_unchanged(&mut self, anchor: &Anchor, fingerprint: Fingerprint) -> bool {
+        self.arrive();
         match self.rows.get_mut(anchor) {
             Some(row) if row.row.fingerprint == fingerprint => {
                 row.seen = true;
@@ -140,15 +203,15 @@ impl Sieve for IndexSieve {
             dn_key: dn_key(&identity.dn).unwrap_or_default(),
             missed: 0,
         };
-        let (seen, dirty) = (true, true);
-        self.rows
-            .insert(identity.anchor.clone(), Row { row, seen, dirty });
+        self.arrive();
+        self.put(identity.anchor.clone(), row, true);
         self.changed
             .insert(identity.anchor.clone(), Arc::new(identity));
         self.count();
     }
 
     fn reject(&mut self, problem: EntryProblem) {
+        self.arrive();
         if let Some(anchor) = &problem.anchor {
             if let Some(row) = self.rows.get_mut(anchor) {
                 row.seen = true;
@@ -236,14 +299,7 @@ impl Snapshot {
         meta: &SourceMeta,
         shortfalls: Vec<String>,
     ) -> Self {
-        let rows = index
-            .into_iter()
-            .map(|(anchor, row)| {
-                let seen = row.missed == 0;
-                let dirty = false;
-                (anchor, Row { row, seen, dirty })
-            })
-            .collect();
+        let rows = rows(index, |row| row.missed == 0);
         Self {
             source: source.to_owned(),
             read_at: meta.last_full_at.unwrap_or(meta.read_at),
@@ -297,9 +353,27 @@ impl Snapshot {
 
     /// Every anchor ever read from this source, with how it stands and its fingerprint.
     pub(super) fn everybody(&self) -> impl Iterator<Item = (&Anchor, Standing, Fingerprint)> {
-        self.rows
-            .iter()
-            .map(|(anchor, row)| (anchor, self.standing(anchor, row), row.row.fingerprint))
+        self.numbered()
+            .map(|(_number, anchor, standing, fingerprint)| (anchor, standing, fingerprint))
+    }
+
+    /// As [`Self::everybody`], each with their number.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &Anchor, Standing, Fingerprint)> {
+        self.rows.iter().map(|(anchor, row)| {
+            let standing = self.standing(anchor, row);
+            (row.number, anchor, standing, row.row.fingerprint)
+        })
+    }
+
+    /// How many people there are, and with that how many numbers.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Somebody's number, how they stand, and their fingerprint.
+    pub(super) fn find(&self, anchor: &str) -> Option<(usize, Standing, Fingerprint)> {
+        let (anchor, row) = self.rows.get_key_value(anchor)?;
+        Some((row.number, self.standing(anchor, row), row.row.fingerprint))
     }
 
     fn standing(&self, anchor: &Anchor, row: &Row) -> Standing {

@@ -3,8 +3,8 @@
 //! A cache value is `[version][payload][crc32 over key, version and payload]`, little-endian.
 //! The checksum is bound to the key, so that a value found under another key is noticed too.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Version of cache values.
 pub(super) const VALUE_VERSION: u8 = 1;
@@ -44,6 +44,14 @@ pub(super) fn encode_onto<T: Serialize + ?Sized>(
 
 /// The value; trailing bytes are an error.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(CodecError::Content),
+    }
+}
+
+/// As [`decode`], with texts that stay where they are.
+pub(super) fn borrow<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
         Ok(_) | Err(_) => Err(CodecError::Content),

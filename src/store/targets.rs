@@ -100,20 +100,37 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if a record is.
     pub fn settled(&self, target: &str) -> Result<SettledIndex, StoreError> {
-        let inner = self.inner()?;
         let mut index = SettledIndex::new();
+        self.each_settled(target, &mut |anchor, settled| {
+            // Whatever was stored as an anchor is one.
+            if let Ok(anchor) = Anchor::new(anchor) {
+                index.insert(anchor, settled);
+            }
+        })?;
+        Ok(index)
+    }
+
+    /// As [`Self::settled`], without holding them all.
+    ///
+    /// # Errors
+    /// As [`Self::settled`]; what was delivered until then is to be discarded.
+    pub fn each_settled(
+        &self,
+        target: &str,
+        each: &mut dyn FnMut(&str, Settled),
+    ) -> Result<(), StoreError> {
+        let inner = self.inner()?;
         let prefix = keys::prefix(Kind::Settled, target);
         let scanned = self.cache.scan(&prefix, &mut |_, payload| {
-            let rows: Vec<Mark> = codec::decode(payload).map_err(content)?;
+            let rows: Vec<(&str, Settled, u64)> = codec::borrow(payload).map_err(content)?;
             for (anchor, settled, generation) in rows {
-                if generation_of(&inner, target, &anchor) == generation {
-                    index.insert(anchor, settled);
+                if generation_of(&inner, target, anchor) == generation {
+                    each(anchor, settled);
                 }
             }
             Ok(())
         });
-        scanned.map_err(|e| self.doubt(e))?;
-        Ok(index)
+        scanned.map_err(|e| self.doubt(e))
     }
 
     /// The first moment after `after` (Unix seconds) at which time alone changes what somebody should have in a target.
@@ -163,7 +180,7 @@ impl State {
             for (anchor, settled) in marks {
                 rows.retain(|row| &row.0 != anchor);
                 if let Some(settled) = settled {
-                    let generation = generation_of(&inner, target, anchor);
+                    let generation = generation_of(&inner, target, anchor.as_str());
                     rows.push((anchor.clone(), *settled, generation));
                 }
             }
@@ -335,8 +352,8 @@ impl State {
 }
 
 /// Which journal entry an identity's shadow comes from; 0 if there is none.
-fn generation_of(inner: &Inner, target: &str, anchor: &Anchor) -> u64 {
-    let live = inner.ledger.live(target, anchor.as_str());
+fn generation_of(inner: &Inner, target: &str, anchor: &str) -> u64 {
+    let live = inner.ledger.live(target, anchor);
     live.map_or(0, |live| live.generation)
 }
 
