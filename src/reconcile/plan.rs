@@ -44,7 +44,9 @@ pub fn reconcile(situation: &Situation<'_>) -> Reconciled {
     plan.orphans = correlate::orphans(situation, &correlations);
     let mut settled = BTreeMap::new();
     for person in people {
-        let wanted = desired.get(&person.anchor);
+        // Taken out, so that memory goes from wishes to changes instead of holding both for everybody.
+        let wanted = desired.remove(&person.anchor);
+        let wanted = wanted.as_ref();
         let mut decision = decide_one(person, wanted, &correlations, &matcher, situation);
         if let Some(why) = names.get(&person.anchor) {
             give_up(person, why, &mut decision);

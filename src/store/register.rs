@@ -84,7 +84,7 @@ fn is_current(inner: &Inner, target: &str, anchor: &Anchor, (generation, _): &Ro
 }
 
 impl State {
-    /// What every shadow of a target says about its account and these attributes, in no particular order.
+    /// What every shadow of a target says about its account and these attributes, ordered by anchor.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if the cache does not agree with the journal; what was delivered until then is discarded.
@@ -130,6 +130,8 @@ impl State {
         }
         inner.registers.insert(target.to_owned(), following);
         drop(inner);
+        let mut rows: Vec<(Anchor, Row)> = rows.into_iter().collect();
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for (anchor, (_generation, row)) in rows {
             each(anchor, row);
         }
