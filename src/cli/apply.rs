@@ -3,13 +3,14 @@
 //! An approval names a digest: by `--plan`, or by saying yes to the plan on the screen. If the plan is another one by
 //! the time it is made, nothing is applied. `--yes` approves nothing beyond the limits; it only leaves out the question.
 
+use crate::daemon::control::ask::Command;
 use crate::engine::Session;
 use crate::model::Outcome;
 
 use super::args::{Apply, Global};
 use super::out::{self, Out};
 use super::show::{self, About};
-use super::{Stop, engine};
+use super::{Stop, engine, service};
 
 pub(super) fn run(args: &Apply, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     if args.plan.is_some() && args.targets.len() > 1 {
@@ -21,6 +22,16 @@ pub(super) fn run(args: &Apply, global: &Global, out: &mut Out) -> Result<Outcom
         return Err(Stop::failed(
             "nobody can be asked here: give --plan DIGEST (`provost plan` shows it) or --yes",
         ));
+    }
+    if args.plan.is_some() || args.yes {
+        let command = Command::Sync {
+            targets: args.targets.clone(),
+            live: args.live,
+            approve: args.plan.clone(),
+        };
+        if let Some(outcome) = service::ask(command, global, out)? {
+            return Ok(outcome);
+        }
     }
     let session = engine::session(global)?;
     let mut outcome = Outcome::NothingToDo;

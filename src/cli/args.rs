@@ -31,6 +31,9 @@ pub(super) struct Global {
         default_value = "/etc/provost/provost.toml"
     )]
     pub(super) config: PathBuf,
+    /// The control socket of the running service, where the configuration cannot be read.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) socket: Option<PathBuf>,
     /// How log lines are written to standard error.
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log: LogFormat,
@@ -89,8 +92,14 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Show who has access at a moment, or every change within a range, from the last read.
     Windows(WindowsArgs),
-    /// Show where every target stands.
-    Status,
+    /// Show where everything stands.
+    Status(Status),
+    /// Run as a service: on schedule, and at the edges of access windows.
+    Run(Run),
+    /// Have the running service read its configuration again.
+    Reload,
+    /// Have the running service log more or less.
+    LogLevel(LogLevel),
     /// Look at and look after what is remembered.
     State(State),
     /// Build a company of 300 people and see joiner, mover, leaver and rehire for real.
@@ -303,6 +312,26 @@ pub(super) struct WindowsArgs {
     /// Also write a calendar: of the person, or of each policy.
     #[arg(long, value_name = "FILE")]
     pub(super) ics: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// End with the exit code of the outcome that needs the most attention, for monitoring.
+    #[arg(long)]
+    pub(super) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// For rehearsals: take the time from this file (RFC 3339), which somebody else moves.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(super) clock: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogLevel {
+    /// error, warn, info, debug or trace.
+    pub(super) level: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,47 +1,74 @@
 //! `provost explain`: everything about one person, and why something is or is not done.
 
 use crate::config::TargetSpec;
+use crate::daemon::control::ask::Command;
 use crate::engine::{Known, Session, TargetReport, ambiguous, is_meant};
 use crate::model::{Anchor, Identity, Outcome, Plan, Shadow};
-use crate::report::{safe, text};
+use crate::report::{Look, safe, text};
 
 use super::args::{Explain, Global};
 use super::out::Out;
-use super::{Stop, engine};
+use super::progress::Progress;
+use super::{Stop, engine, service};
 
 pub(super) fn run(args: &Explain, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let command = Command::Explain {
+        person: args.person.clone(),
+        target: args.target.clone(),
+    };
+    if let Some(outcome) = service::ask(command, global, out)? {
+        return Ok(outcome);
+    }
     let session = engine::session(global)?;
-    let names: Vec<String> = args.target.iter().cloned().collect();
+    let _progress = Progress::start(global, "planning");
+    let text = explained(&session, &args.person, args.target.as_deref(), out.look)?;
+    out.report(&text)?;
+    Ok(Outcome::NothingToDo)
+}
+
+/// Everything about one person, in one target or in all.
+pub(super) fn explained(
+    session: &Session,
+    person: &str,
+    target: Option<&str>,
+    look: Look,
+) -> Result<String, Stop> {
+    let names: Vec<String> = target.map(str::to_owned).into_iter().collect();
     let targets = session.select(&names)?;
     let request = engine::request(&names, false);
-    let report = engine::plan(&session, &request, global)?;
-    let mut found = false;
+    let report = engine::block_on(crate::engine::plan(session, &request))?;
+    let mut text = String::new();
     for spec in &targets {
         let Some(about) = report.targets.iter().find(|one| one.target == spec.name) else {
             continue;
         };
-        found |= one_target(&session, spec, about, &args.person, out)?;
+        if let Some(part) = one_target(session, spec, about, person, look)? {
+            text.push_str(&part);
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+        }
     }
-    if found {
-        return Ok(Outcome::NothingToDo);
+    if text.is_empty() {
+        return Err(Stop::failed(format!(
+            "nobody is known as \"{}\"; try the anchor, DN, login, mail address or display name",
+            safe::text(person)
+        )));
     }
-    Err(Stop::failed(format!(
-        "nobody is known as \"{}\"; try the anchor, DN, login, mail address or display name",
-        safe::text(&args.person)
-    )))
+    Ok(text)
 }
 
-/// Explains the person in one target; `false` if nobody fits.
+/// Explains the person in one target; `None` if nobody fits.
 fn one_target(
     session: &Session,
     spec: &TargetSpec,
     about: &TargetReport,
     person: &str,
-    out: &mut Out,
-) -> Result<bool, Stop> {
+    look: Look,
+) -> Result<Option<String>, Stop> {
     let candidates = candidates(session, spec, person)?;
     let (anchor, identity) = match candidates.as_slice() {
-        [] => return Ok(false),
+        [] => return Ok(None),
         [one] => (one.anchor.clone(), one.identity.clone()),
         several => {
             let several: Vec<Known> = several.iter().map(Candidate::known).collect();
@@ -59,8 +86,7 @@ fn one_target(
         plan: plan.as_ref(),
         error: about.error.as_deref(),
     };
-    out.report(&text::explain(&explanation, out.look))?;
-    Ok(true)
+    Ok(Some(text::explain(&explanation, look)))
 }
 
 /// Somebody who may be meant.

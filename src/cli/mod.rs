@@ -20,7 +20,9 @@ mod overrides;
 mod plan;
 mod progress;
 mod release;
+mod run;
 mod schema;
+mod service;
 mod show;
 mod state;
 mod status;
@@ -33,6 +35,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::daemon::control::ask as control;
 use crate::model::Outcome;
 use crate::store::StoreError;
 
@@ -44,7 +47,7 @@ use out::Out;
 pub fn run() -> ExitCode {
     // A usage error ends the process here, with exit code 2 and clap's own message.
     let cli = Cli::parse();
-    logs::start(&cli.global);
+    logs::start(&cli);
     let mut out = Out::new(&cli.global);
     match dispatch(&cli, &mut out) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
@@ -69,7 +72,13 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
         Command::Freeze(args) => freeze::run(args, global, out),
         Command::Override(args) => overrides::run(args, global, out),
         Command::Windows(args) => windows::run(args, global, out),
-        Command::Status => status::run(global, out),
+        Command::Status(args) => status::run(args, global, out),
+        Command::Run(args) => run::run(args, global),
+        Command::Reload => service::must_ask(control::Command::Reload {}, global, out),
+        Command::LogLevel(args) => {
+            let level = args.level.clone();
+            service::must_ask(control::Command::LogLevel { level }, global, out)
+        }
         Command::State(args) => state::run(args, global, out),
         Command::Schema => schema::run(out),
         Command::Demo(args) => demo::run(args, global, out),

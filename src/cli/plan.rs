@@ -1,12 +1,13 @@
 //! `provost plan`: what would be done. Changes nothing anywhere.
 
+use crate::daemon::control::ask::Command;
 use crate::engine::Session;
 use crate::model::Outcome;
 
 use super::args::{Global, PlanArgs, Targets};
 use super::out::Out;
 use super::show::{self, About};
-use super::{Stop, engine};
+use super::{Stop, engine, service};
 
 /// What was shown.
 #[derive(Debug)]
@@ -18,6 +19,14 @@ pub(super) struct Seen {
 }
 
 pub(super) fn run(args: &PlanArgs, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let command = Command::Plan {
+        targets: args.targets.targets.clone(),
+        live: args.targets.live,
+        at: args.at.clone(),
+    };
+    if let Some(outcome) = service::ask(command, global, out)? {
+        return Ok(outcome);
+    }
     let session = engine::session(global)?;
     let session = match &args.at {
         Some(text) => session.assuming(text)?,

@@ -39,6 +39,11 @@ impl Drop for Progress {
     }
 }
 
+/// What the service says that goes on.
+pub(super) fn say(what: &str) {
+    tell(|| crate::report::safe::text(what));
+}
+
 /// So many entries were read.
 pub(super) fn read(entries: u64) {
     tell(|| format!("reading people: {entries}"));

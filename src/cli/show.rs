@@ -25,8 +25,13 @@ pub(super) enum About {
 /// Writes a report of the engine.
 pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Result<(), Stop> {
     log(report, about);
+    Ok(out.report(&rendered(report, about, out.look, out.json))?)
+}
+
+/// A report of the engine as text or JSON.
+pub(super) fn rendered(report: &RunReport, about: About, look: Look, as_json: bool) -> String {
     let shown: Vec<Shown<'_>> = report.targets.iter().map(Shown::new).collect();
-    let text = if out.json {
+    if as_json {
         let kind = match about {
             About::Plan => "plan",
             About::Run | About::Results => "run",
@@ -34,16 +39,15 @@ pub(super) fn run_report(report: &RunReport, about: About, out: &mut Out) -> Res
         let targets = shown.iter().map(|one| one.json(about)).collect();
         json::document(kind, report.outcome(), targets)
     } else {
-        let mut text = sources(report, out.look);
+        let mut text = sources(report, look);
         for (at, one) in shown.iter().enumerate() {
             if at > 0 {
                 text.push('\n');
             }
-            text.push_str(&one.text(about, out.look));
+            text.push_str(&one.text(about, look));
         }
         text
-    };
-    Ok(out.report(&text)?)
+    }
 }
 
 /// Writes a report into the files that were asked for, besides showing it.

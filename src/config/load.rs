@@ -104,6 +104,13 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
     }
 }
 
+/// The time that a rehearsal's clock file shows (RFC 3339); `None` while it cannot be read.
+#[must_use]
+pub fn rehearsed_time(path: &Path) -> Option<jiff::Timestamp> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.trim().parse().ok()
+}
+
 /// Adds a text to a digest so that texts cannot run into one another.
 fn feed(hash: &mut Sha256, text: &str) {
     hash.update((text.len() as u64).to_le_bytes());

@@ -16,7 +16,7 @@ mod units;
 mod valid;
 
 pub use diagnostic::{FileProblems, Problems, Severity};
-pub use load::{Loaded, load, load_embedded, system_zone};
+pub use load::{Loaded, load, load_embedded, rehearsed_time, system_zone};
 pub use moment::{Lean, Moment, moment};
 pub use timetable::Timetable;
 pub use valid::{Config, Control, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec};

@@ -1,5 +1,7 @@
 //! The one reader of the clock.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use jiff::Timestamp;
 
 /// Where the time comes from.
@@ -12,15 +14,23 @@ pub enum Clock {
     Fixed(Timestamp),
     /// A moment that is only assumed: planning as if it were then. Nothing is applied under it.
     Assumed(Timestamp),
+    /// Unix seconds that somebody else moves: rehearsals of days and weeks.
+    Told(&'static AtomicI64),
 }
 
 impl Clock {
+    /// Whether somebody else moves it.
+    #[must_use]
+    pub const fn is_rehearsed(self) -> bool {
+        matches!(self, Self::Told(_))
+    }
+
     /// The moment that is assumed, if this is not the time it really is.
     #[must_use]
     pub fn assumed(self) -> Option<Timestamp> {
         match self {
             Self::Assumed(_) => Some(self.now()),
-            Self::System | Self::Fixed(_) => None,
+            Self::System | Self::Fixed(_) | Self::Told(_) => None,
         }
     }
 
@@ -34,6 +44,8 @@ impl Clock {
         let now = match self {
             Self::System => Timestamp::now(),
             Self::Fixed(at) | Self::Assumed(at) => at,
+            Self::Told(second) => Timestamp::from_second(second.load(Ordering::Relaxed))
+                .unwrap_or(Timestamp::UNIX_EPOCH),
         };
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }

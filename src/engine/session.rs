@@ -94,6 +94,40 @@ impl Session {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same state under another configuration. Sealed secrets stay open with the keys they were opened with.
+    ///
+    /// # Errors
+    /// When the configuration is for another state directory, or its sealed secrets cannot be opened.
+    pub fn with_config(&self, config: Config) -> Result<Self, EngineError> {
+        if config.state_dir != self.config.state_dir {
+            let why = "another `state-dir` needs a restart; nothing was changed";
+            return Err(EngineError::Digest(why.to_owned()));
+        }
+        let vault = match &self.vault {
+            Some(vault) => Some(Arc::clone(vault)),
+            None => open_vault(&config)?.map(Arc::new),
+        };
+        Ok(Self {
+            config: Arc::new(config),
+            vault,
+            ..self.clone()
+        })
+    }
+
+    /// Has everybody in a target looked at again: what was judged rests on a time that is not true.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn unsettle(&self, target: &str) -> Result<(), EngineError> {
+        let marks: Vec<_> = self
+            .state
+            .settled(target)?
+            .into_keys()
+            .map(|anchor| (anchor, None))
+            .collect();
+        Ok(self.state.commit_settled(target, &marks)?)
+    }
+
     /// The targets of these names, or all.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::gather::Digests;
 use super::orders::{WAITING, released};
 use super::result::{ChangeStatus, TargetReport};
 use super::{EngineError, Session};
-use crate::model::Anchor;
+use crate::model::{Action, Anchor, Change};
 use crate::reconcile::guard::{Kind, kind};
 use crate::store::{PastEffect, Release, Settled};
 
@@ -106,6 +106,12 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
             .insert("held".to_owned(), plan.held.len() as u64);
         meta.counters
             .insert("orphans".to_owned(), plan.orphans.len() as u64);
+        let pending = report.unmade().count() as u64;
+        meta.counters.insert("pending".to_owned(), pending);
+        meta.oldest_suspension = unsuspended(report).then(|| {
+            let since = meta.oldest_suspension.unwrap_or(now);
+            since.min(now)
+        });
     }
     if let Some(verdict) = &report.verdict {
         if verdict.approval_used && report.frozen.is_none() {
@@ -127,6 +133,14 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
         };
     }
     Ok(session.state.set_target_meta(&report.target, meta)?)
+}
+
+/// Whether somebody should have lost access and has not.
+fn unsuspended(report: &TargetReport) -> bool {
+    let suspends = |change: &Change| matches!(change.action, Action::Suspend(_));
+    let staged = report.verdict.iter().flat_map(|verdict| &verdict.staged);
+    let mut unmade = report.unmade().map(|one| &one.change).chain(staged);
+    unmade.any(|change| suspends(change))
 }
 
 /// Accounts under management after the run.

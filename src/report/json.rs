@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::model::{Change, Freeze, Outcome, Plan};
 
 use super::Review;
-use super::text::{ChangeResult, TargetStatus};
+use super::text::ChangeResult;
 pub use orders::{FreezeStatusV1, Orders};
 use orders::{FreezeV1, WaitingV1};
 use parts::{Basis, ChangeV1, Guard, HeldV1, NoticeV1, OrphanV1, ResultV1};
@@ -35,7 +35,7 @@ pub struct Document<T> {
     targets: Vec<T>,
 }
 
-/// A document about several targets: `kind` is `plan`, `run` or `status`.
+/// A document about several targets: `kind` is `plan` or `run`.
 #[must_use]
 pub fn document<T: Serialize>(kind: &'static str, outcome: Outcome, targets: Vec<T>) -> String {
     let document = Document {
@@ -164,38 +164,6 @@ impl<'a> TargetPlan<'a> {
     pub fn with_error(mut self, error: Option<&'a str>) -> Self {
         self.error = error;
         self
-    }
-}
-
-/// Where one target stands.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct StatusV1<'a> {
-    target: &'a str,
-    last_run: Option<String>,
-    last_outcome: Option<&'static str>,
-    managed: usize,
-    suspended: usize,
-    unconfirmed: usize,
-    waiting_digest: Option<&'a str>,
-    waiting_changes: usize,
-}
-
-impl<'a> StatusV1<'a> {
-    /// From what `status` knows.
-    #[must_use]
-    pub fn new(status: &'a TargetStatus) -> Self {
-        let waiting = status.waiting.as_ref();
-        Self {
-            target: &status.target,
-            last_run: status.last.map(|(at, _)| at.to_string()),
-            last_outcome: status.last.map(|(_, outcome)| outcome.as_str()),
-            managed: status.managed,
-            suspended: status.suspended,
-            unconfirmed: status.unconfirmed,
-            waiting_digest: waiting.map(|(digest, _)| digest.as_str()),
-            waiting_changes: waiting.map_or(0, |(_, count)| *count),
-        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod ics;
 pub mod json;
 mod paint;
 pub mod safe;
+pub mod status;
 pub mod text;
 pub mod windows;
 

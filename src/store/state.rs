@@ -137,6 +137,14 @@ impl State {
         &self.notes
     }
 
+    /// What tells this state directory from every other: drawn once, when it was begun.
+    ///
+    /// # Errors
+    /// After a write that failed half way.
+    pub fn instance(&self) -> Result<[u8; 16], StoreError> {
+        Ok(self.inner()?.journal.header().instance)
+    }
+
     /// The number of a new run; never handed out twice.
     ///
     /// # Errors

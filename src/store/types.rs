@@ -196,6 +196,8 @@ pub struct TargetMeta {
     pub last_list_at: Option<Timestamp>,
     /// Digest of the configuration and mapping of the last run.
     pub last_config: Option<String>,
+    /// Since when a suspension is due that is not made, whatever the reason.
+    pub oldest_suspension: Option<Timestamp>,
     /// Counts for status and metrics, by name.
     pub counters: BTreeMap<String, u64>,
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::orders::{FreezeStatusV1, Orders};
 use super::windows::WindowsV1;
-use super::{Document, StatusV1, Target};
+use super::{Document, Target};
+use crate::report::status;
 
 /// Any document of version 1. `kind` tells which one it is.
 #[derive(Serialize, JsonSchema)]
@@ -18,8 +19,8 @@ use super::{Document, StatusV1, Target};
 enum Any<'a> {
     /// A plan or a run.
     PlanOrRun(Document<Target<'a>>),
-    /// Where every target stands.
-    Status(Document<StatusV1<'a>>),
+    /// Where everything stands.
+    Status(status::Document<'a>),
     /// What is frozen.
     Freeze(Document<FreezeStatusV1<'a>>),
     /// Who has access when.

@@ -7,6 +7,7 @@ mod change;
 mod explain;
 mod orders;
 mod result;
+mod status;
 mod tail;
 mod windows;
 
@@ -20,7 +21,8 @@ use super::{Review, safe};
 pub(super) use change::{how, reasons, title};
 pub use explain::{Explanation, explain};
 pub use orders::{freeze_status, frozen, given, overrides, trail};
-pub use result::{ChangeResult, ResultState, TargetStatus, failure, remarks, results, status};
+pub use result::{ChangeResult, ResultState, failure, remarks, results};
+pub use status::status;
 pub use tail::counts;
 pub use windows::windows;
 

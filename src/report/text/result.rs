@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use anstyle::Style;
-use jiff::Timestamp;
 
 use crate::model::{Change, Outcome};
-use crate::report::paint::{ALERT, CHANGE, FAINT, GAIN, LOSS, Look};
+use crate::report::paint::{ALERT, CHANGE, GAIN, LOSS, Look};
 use crate::report::safe;
 
 use super::Page;
@@ -115,7 +114,7 @@ pub fn remarks(remarks: &[String], look: Look) -> String {
 }
 
 /// The look of an outcome.
-fn outcome_style(outcome: Outcome) -> Style {
+pub(super) fn outcome_style(outcome: Outcome) -> Style {
     match outcome {
         Outcome::NothingToDo | Outcome::Applied => GAIN,
         Outcome::ChangesPlanned | Outcome::Held | Outcome::Frozen => CHANGE,
@@ -126,60 +125,6 @@ fn outcome_style(outcome: Outcome) -> Style {
         | Outcome::Locked
         | Outcome::ConfigInvalid => ALERT,
     }
-}
-
-/// Where one target stands.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TargetStatus {
-    /// The target.
-    pub target: String,
-    /// How its last run ended, and when; `None` before the first.
-    pub last: Option<(Timestamp, Outcome)>,
-    /// Accounts under management.
-    pub managed: usize,
-    /// Of these, suspended by us.
-    pub suspended: usize,
-    /// Accounts whose last call has an unknown outcome.
-    pub unconfirmed: usize,
-    /// What waits for a person, if anything: the digest to release and how many changes.
-    pub waiting: Option<(String, usize)>,
-}
-
-/// Where every target stands.
-#[must_use]
-pub fn status(targets: &[TargetStatus], look: Look) -> String {
-    let mut out = Page::new(look);
-    for one in targets {
-        out.heading(&safe::text(&one.target));
-        let last = one.last.map_or("never run".to_owned(), |(at, outcome)| {
-            format!(
-                "{} at {at}",
-                look.paint(outcome_style(outcome), outcome.as_str())
-            )
-        });
-        out.field("last run", &last);
-        out.field(
-            "accounts",
-            &format!(
-                "{} managed, {} suspended by us, {} unconfirmed",
-                one.managed, one.suspended, one.unconfirmed
-            ),
-        );
-        if let Some((digest, count)) = &one.waiting {
-            let command = format!(
-                "provost release {} --plan {digest}",
-                safe::text(&one.target)
-            );
-            out.field(
-                "waiting",
-                &format!("{count} changes; allow them with: {command}"),
-            );
-        }
-    }
-    if targets.is_empty() {
-        out.prose(0, FAINT, "no targets are configured");
-    }
-    out.text
 }
 
 #[cfg(test)]
@@ -217,23 +162,5 @@ i done: create (joiner) Ann\\u{7}
 Result for crm: partly-failed; 2 done, 1 failed.
 ";
         assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn status_names_the_command_that_releases() {
-        let status = TargetStatus {
-            target: "crm".to_owned(),
-            last: None,
-            managed: 5,
-            suspended: 1,
-            unconfirmed: 0,
-            waiting: Some(("0123456789ab".to_owned(), 3)),
-        };
-        let text = super::status(&[status], Look::plain());
-        assert!(text.contains("never run"), "{text}");
-        assert!(
-            text.contains("provost release crm --plan 0123456789ab"),
-            "{text}"
-        );
     }
 }

@@ -1,0 +1,496 @@
+//! The loop: looks what is due, hands it to `work`, and takes in what became of it.
+//!
+//! Every turn starts from the time as it is now. Nothing counts on the last turn having been a moment ago: the machine
+//! may have slept, the clock may have been set.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::memory::{self, Began};
+use super::schedule::{self, Again, Regular, Times, What, next_wake};
+use super::work::{Cause, Event, Job, Waiting, Work};
+use crate::engine::{EngineError, Read, Retry, Session, TargetReport, View};
+use crate::model::{Action, Outcome};
+
+/// The longest sleep: a clock that was set, or a machine that slept, is noticed after this at the latest.
+const LONGEST: Duration = Duration::from_secs(2);
+/// The same while time is rehearsed.
+const REHEARSAL: Duration = Duration::from_millis(25);
+/// A difference between the wall clock and the time that really passed, from which on the clock was set.
+const STEP: SignedDuration = SignedDuration::from_secs(3);
+/// How often the journal is looked at for summarising.
+const UPKEEP: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the loop knows of one target.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub times: Times,
+    pub began: Began,
+    /// Tries in vain since the last good run.
+    pub tries: u32,
+    /// The edge that is being acted on.
+    due: Option<Timestamp>,
+    /// How another try is made.
+    again: (Read, View),
+    /// How the last run ended, in words.
+    pub last: Option<(Timestamp, Outcome, Option<String>)>,
+}
+
+impl Known {
+    /// The state did not let anything begin: what was due stays due.
+    fn not_begun(&mut self, cause: Cause) {
+        match cause {
+            Cause::Edge => {
+                self.times.at_edge = false;
+                self.times.edge = self.due;
+            }
+            Cause::Schedule | Cause::Retry | Cause::Operator => {
+                self.times.at_work = false;
+                self.began.sync = None;
+                self.times.sync.last = None;
+            }
+        }
+    }
+}
+
+/// The daemon at work.
+pub(super) struct Turn {
+    pub session: Session,
+    pub known: BTreeMap<String, Known>,
+    pub work: Work,
+    pub events: mpsc::UnboundedReceiver<Event>,
+    pub stop: CancellationToken,
+    pub metrics: super::metrics::Metrics,
+    /// What each source said when it could not be read in full.
+    pub trouble: BTreeMap<String, String>,
+    instance: [u8; 16],
+    /// The next beginning or end of an override.
+    order_edge: Option<Timestamp>,
+    last_look: Option<(Timestamp, Instant)>,
+    last_upkeep: Option<Timestamp>,
+}
+
+impl Turn {
+    pub(super) fn new(
+        session: Session,
+        stop: CancellationToken,
+        metrics: super::metrics::Metrics,
+    ) -> Result<Self, EngineError> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let instance = session.state.instance()?;
+        let mut turn = Self {
+            session,
+            known: BTreeMap::new(),
+            work: Work::new(sender, stop.clone()),
+            events,
+            stop,
+            metrics,
+            trouble: BTreeMap::new(),
+            instance,
+            order_edge: None,
+            last_look: None,
+            last_upkeep: None,
+        };
+        turn.configure()?;
+        turn.order_edge = turn.session.next_order_edge()?;
+        Ok(turn)
+    }
+
+    /// Takes schedules from the configuration. What is known of targets that stay is kept.
+    pub(super) fn configure(&mut self) -> Result<(), EngineError> {
+        let mut before = std::mem::take(&mut self.known);
+        for spec in &self.session.config.targets {
+            let mut known = match before.remove(&spec.name) {
+                Some(known) => known,
+                None => self.recall(&spec.name)?,
+            };
+            let plan = &spec.schedule;
+            let share = |names: &[&[u8]]| schedule::own_share(plan.jitter, names);
+            known.times.sync = Regular {
+                table: plan.sync.clone(),
+                // One read serves all targets of a source, so they keep together.
+                jitter: share(&[&self.instance, spec.source.as_bytes()]),
+                last: known.began.sync,
+            };
+            known.times.reconcile = Regular {
+                table: plan.reconcile.clone(),
+                jitter: share(&[&self.instance, spec.source.as_bytes(), spec.name.as_bytes()]),
+                last: known.began.reconcile,
+            };
+            self.known.insert(spec.name.clone(), known);
+        }
+        // Work on targets that were removed ends by itself; nothing new is begun for them.
+        Ok(())
+    }
+
+    fn recall(&self, target: &str) -> Result<Known, EngineError> {
+        let mut began = memory::recall(&self.session, target)?;
+        // The first run of all lists the accounts anyway.
+        began.reconcile = began.reconcile.or(Some(self.session.clock.now()));
+        let edge = self.session.state.earliest_due(target, i64::MIN)?;
+        let times = Times {
+            edge: edge.and_then(|second| Timestamp::from_second(second).ok()),
+            ..Times::default()
+        };
+        Ok(Known {
+            times,
+            began,
+            ..Known::default()
+        })
+    }
+
+    /// One look at the time: starts what is due, and says how long to sleep.
+    pub(super) fn look(&mut self) -> Result<Duration, EngineError> {
+        let now = self.session.clock.now();
+        self.mind_the_clock(now)?;
+        if self.stop.is_cancelled() {
+            return Ok(LONGEST);
+        }
+        if self.order_edge.is_some_and(|at| at <= now) {
+            let names: Vec<String> = self.known.keys().cloned().collect();
+            self.hurry(&names)?;
+        }
+        let due = match self.next() {
+            Some((at, due)) if at <= now => due,
+            _ => Vec::new(),
+        };
+        self.start(&due, now)?;
+        self.upkeep(now);
+        let longest = if self.session.clock.is_rehearsed() {
+            REHEARSAL
+        } else {
+            LONGEST
+        };
+        let next = [self.next().map(|(at, _)| at), self.order_edge];
+        let next = next.into_iter().flatten().min().map_or(longest, |at| {
+            Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+        });
+        Ok(next.clamp(Duration::from_millis(5), longest))
+    }
+
+    /// When the next work is due, and which.
+    pub(super) fn next(&self) -> Option<(Timestamp, Vec<(String, What)>)> {
+        let all = self
+            .known
+            .iter()
+            .map(|(name, one)| (name.as_str(), &one.times));
+        let (at, due) = next_wake(all, self.session.clock.now())?;
+        let due = due.into_iter().map(|(name, what)| (name.to_owned(), what));
+        Some((at, due.collect()))
+    }
+
+    /// A clock that went back has made judgements that rest on a later time than now. They are made again.
+    fn mind_the_clock(&mut self, now: Timestamp) -> Result<(), EngineError> {
+        let looked = self.last_look.replace((now, Instant::now()));
+        let Some((before, at)) = looked else {
+            return Ok(());
+        };
+        let passed = SignedDuration::try_from(at.elapsed()).unwrap_or(SignedDuration::ZERO);
+        let step = now.duration_since(before) - passed;
+        if step.abs() < STEP {
+            return Ok(());
+        }
+        tracing::info!(
+            seconds = step.as_secs(),
+            "the clock was set, or the machine slept"
+        );
+        if step.is_negative() {
+            for (name, known) in &mut self.known {
+                self.session.unsettle(name)?;
+                known.times.edge = Some(now);
+                known.began.sync = known.began.sync.map(|at| at.min(now));
+                known.began.reconcile = known.began.reconcile.map(|at| at.min(now));
+                known.times.sync.last = known.began.sync;
+                known.times.reconcile.last = known.began.reconcile;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what is due. The targets of one source that are due for the same work share one read.
+    fn start(&mut self, due: &[(String, What)], now: Timestamp) -> Result<(), EngineError> {
+        let mut shared: BTreeMap<(String, What), Vec<String>> = BTreeMap::new();
+        for (name, what) in due {
+            let Some(known) = self.known.get_mut(name) else {
+                continue;
+            };
+            // One kind of work covers what is less urgent, where it does more.
+            if *what != What::Edge && known.times.at_work {
+                continue;
+            }
+            match what {
+                What::Edge => {
+                    known.times.at_edge = true;
+                    known.due = known.times.edge.take();
+                }
+                What::Retry => {
+                    known.times.at_work = true;
+                    known.times.again = None;
+                }
+                What::Reconcile | What::Sync => {
+                    known.times.at_work = true;
+                    known.times.again = None;
+                    known.began.sync = Some(now);
+                    known.times.sync.last = Some(now);
+                    if *what == What::Reconcile {
+                        known.began.reconcile = Some(now);
+                        known.times.reconcile.last = Some(now);
+                    }
+                }
+            }
+            let source = self.session.target(name)?.source.clone();
+            shared
+                .entry((source, *what))
+                .or_default()
+                .push(name.clone());
+        }
+        for ((_, what), targets) in shared {
+            match what {
+                What::Edge => self.begin(&targets, (Read::Stored, View::Sync), Cause::Edge)?,
+                What::Reconcile => {
+                    self.begin(&targets, (Read::Now, View::Reconcile), Cause::Schedule)?;
+                }
+                What::Sync => self.begin(&targets, (Read::Now, View::Sync), Cause::Schedule)?,
+                What::Retry => self.try_again(&targets)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn try_again(&mut self, targets: &[String]) -> Result<(), EngineError> {
+        for how in [
+            (Read::Now, View::Reconcile),
+            (Read::Now, View::Sync),
+            (Read::Stored, View::Reconcile),
+            (Read::Stored, View::Sync),
+        ] {
+            let same = |name: &&String| self.known.get(*name).is_some_and(|one| one.again == how);
+            let targets: Vec<String> = targets.iter().filter(same).cloned().collect();
+            if !targets.is_empty() {
+                self.begin(&targets, how, Cause::Retry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        targets: &[String],
+        (read, view): (Read, View),
+        cause: Cause,
+    ) -> Result<(), EngineError> {
+        let dues = targets.iter().filter_map(|name| self.known.get(name)?.due);
+        let due = if cause == Cause::Edge {
+            dues.min()
+        } else {
+            None
+        };
+        let how = Job {
+            due,
+            ..job(read, view, cause)
+        };
+        let begun = self.work.begin(&self.session, targets, &how, None);
+        if begun.is_err() {
+            // Nothing is on its way after all; it is due again.
+            for name in targets {
+                if let Some(known) = self.known.get_mut(name) {
+                    known.not_begun(cause);
+                }
+            }
+        }
+        begun
+    }
+
+    /// Runs targets because somebody asked for it.
+    pub(super) fn ask(
+        &mut self,
+        targets: &[String],
+        view: View,
+        approve: Option<String>,
+        waiting: Waiting,
+    ) -> Result<(), EngineError> {
+        let now = self.session.clock.now();
+        for name in targets {
+            if let Some(known) = self.known.get_mut(name) {
+                known.began.sync = Some(now);
+                known.times.sync.last = Some(now);
+            }
+        }
+        let how = Job {
+            approve,
+            ..job(Read::Now, view, Cause::Operator)
+        };
+        self.work.begin(&self.session, targets, &how, Some(waiting))
+    }
+
+    /// Has some targets judged at once, on the stored read: an order was given that must be obeyed now.
+    pub(super) fn hurry(&mut self, targets: &[String]) -> Result<(), EngineError> {
+        let now = self.session.clock.now();
+        for name in targets {
+            if let Some(known) = self.known.get_mut(name) {
+                known.times.edge = Some(now);
+            }
+        }
+        self.order_edge = self.session.next_order_edge()?;
+        Ok(())
+    }
+
+    /// Takes in what became of some work.
+    pub(super) fn take_in(&mut self, event: Event) -> Result<(), EngineError> {
+        match event {
+            Event::Read { source, result } => {
+                match &result {
+                    Ok(snapshot) if snapshot.is_complete() => {
+                        self.trouble.remove(&source);
+                    }
+                    Ok(snapshot) => {
+                        let why = snapshot.shortfalls.join("; ");
+                        tracing::warn!(source, why, "the directory was not read in full");
+                        self.trouble.insert(source.clone(), why);
+                    }
+                    Err(EngineError::Interrupted) => {}
+                    Err(error) => {
+                        tracing::warn!(source, %error, "the directory was not read");
+                        self.trouble.insert(source.clone(), error.to_string());
+                    }
+                }
+                for event in self.work.read_done(&self.session, &source, &result) {
+                    self.take_in(event)?;
+                }
+                Ok(())
+            }
+            Event::Ran {
+                job,
+                began,
+                report,
+                source,
+                edge,
+            } => {
+                let interrupted = report.retry == Retry::Interrupted;
+                let is_final = self.work.ran(&self.session, &job, interrupted);
+                self.note(&job, began, &report, edge, is_final)?;
+                if is_final {
+                    let now = self.session.clock.now();
+                    self.metrics.ran(job.cause, &report, job.due, now);
+                    let name = self.session.target(&job.target).ok();
+                    let source = name.map(|spec| spec.source.clone()).zip(source);
+                    self.work.conclude(&job, *report, source, now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes how a run ended: when the next edge is, and whether it is worth trying again before the next scheduled run.
+    fn note(
+        &mut self,
+        job: &Job,
+        began: Timestamp,
+        report: &TargetReport,
+        edge: Option<Timestamp>,
+        is_final: bool,
+    ) -> Result<(), EngineError> {
+        let now = self.session.clock.now();
+        let unread = self
+            .session
+            .target(&job.target)
+            .is_ok_and(|spec| self.trouble.contains_key(&spec.source));
+        let Some(known) = self.known.get_mut(&job.target) else {
+            return Ok(());
+        };
+        let mut edge = edge;
+        if report.plan.is_none() {
+            let state = &self.session.state;
+            let due = state.earliest_due(&job.target, began.as_second())?;
+            edge = due.and_then(|second| Timestamp::from_second(second).ok());
+        }
+        // An edge that came while this ran is not forgotten for one that comes later.
+        known.times.edge = [known.times.edge, edge].into_iter().flatten().min();
+        if !is_final {
+            return Ok(());
+        }
+        match job.cause {
+            Cause::Edge => known.times.at_edge = false,
+            Cause::Schedule | Cause::Retry => known.times.at_work = false,
+            Cause::Operator => {}
+        }
+        known.last = Some((now, report.outcome, report.error.clone()));
+        let read_failed = job.read == Read::Now && unread;
+        match again(report, job, read_failed, known.tries) {
+            Some(pause) => {
+                known.tries = known.tries.saturating_add(1);
+                known.times.again = Some(Again { since: now, pause });
+                let read = if read_failed { Read::Now } else { Read::Stored };
+                known.again = (read, job.view);
+            }
+            None if job.cause == Cause::Edge => {}
+            None => {
+                known.tries = 0;
+                known.times.again = None;
+            }
+        }
+        memory::keep(&self.session, &job.target, known.began)
+    }
+
+    /// Now and then, when there is time.
+    fn upkeep(&mut self, now: Timestamp) {
+        let due = self
+            .last_upkeep
+            .is_none_or(|last| now.duration_since(last).abs() >= UPKEEP);
+        if !due || !self.work.is_idle() {
+            return;
+        }
+        self.last_upkeep = Some(now);
+        if let Err(error) = self.session.prune_overrides() {
+            tracing::error!(%error, "overrides that are over could not be put away");
+        }
+        match tokio::task::block_in_place(|| self.session.state.compact_if_due()) {
+            Ok(Some((before, after))) => {
+                tracing::info!(before, after, "the journal was summarised");
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the journal could not be summarised"),
+        }
+    }
+}
+
+fn job(read: Read, view: View, cause: Cause) -> Job {
+    Job {
+        batch: 0,
+        target: String::new(),
+        view,
+        read,
+        cause,
+        approve: None,
+        due: None,
+        made: Vec::new(),
+        set_aside: 0,
+    }
+}
+
+/// How long to wait before another try; `None` if the next scheduled run is soon enough.
+fn again(
+    report: &TargetReport,
+    job: &Job,
+    read_failed: bool,
+    tries: u32,
+) -> Option<SignedDuration> {
+    let access = |action: &Action| matches!(action, Action::Suspend(_) | Action::Reactivate(_));
+    let urgent = report.unmade().any(|one| access(&one.change.action))
+        || (report.plan.is_none() && job.cause == Cause::Edge);
+    let pause = schedule::pause(tries, urgent);
+    match report.retry {
+        Retry::No if read_failed => Some(schedule::pause(tries, false)),
+        Retry::No | Retry::Interrupted => None,
+        Retry::Soon => Some(pause),
+        Retry::After(asked) => {
+            let asked = SignedDuration::try_from(asked).unwrap_or(pause);
+            Some(asked.clamp(SignedDuration::from_secs(1), SignedDuration::from_hours(1)))
+        }
+        Retry::Late => Some(schedule::pause(tries.saturating_add(2), false)),
+    }
+}
