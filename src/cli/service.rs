@@ -9,7 +9,7 @@ use crate::model::Outcome;
 use crate::report::Paint;
 
 use super::args::Global;
-use super::out::{self, Out};
+use super::out::Out;
 use super::progress::{self, Progress};
 use super::{Stop, load};
 
@@ -32,12 +32,10 @@ pub(super) fn ask(
     let answer = connection
         .ask(command, show, &mut |text| progress::say(text))
         .map_err(|error| Stop::failed(format!("the service did not answer: {error}")))?;
-    if !answer.report.is_empty() {
-        out.report(&answer.report)?;
-    }
     if !answer.error.is_empty() {
-        out::complain(&answer.error);
+        return Err(Stop::Said(answer.outcome, answer.error));
     }
+    out.report(&answer.report)?;
     Ok(Some(answer.outcome))
 }
 

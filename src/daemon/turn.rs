@@ -15,6 +15,7 @@ use super::schedule::{self, Again, Regular, Times, What, next_wake};
 use super::work::{Cause, Event, Job, Waiting, Work};
 use crate::engine::{EngineError, Read, Retry, Session, TargetReport, View};
 use crate::model::{Action, Outcome};
+use crate::report::safe;
 
 /// The longest sleep: a clock that was set, or a machine that slept, is noticed after this at the latest.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -374,6 +375,7 @@ impl Turn {
                 let is_final = self.work.ran(&self.session, &job, interrupted);
                 self.note(&job, began, &report, edge, is_final)?;
                 if is_final {
+                    tell(&job, &report);
                     let now = self.session.clock.now();
                     self.metrics.ran(job.cause, &report, job.due, now);
                     let name = self.session.target(&job.target).ok();
@@ -456,6 +458,29 @@ impl Turn {
             Err(error) => tracing::error!(%error, "the journal could not be summarised"),
         }
     }
+}
+
+/// One event for each run, whatever came of it.
+fn tell(job: &Job, report: &TargetReport) {
+    let made = report.results.iter().filter(|one| one.is_made()).count();
+    let held = report.plan.as_ref().map_or(0, |plan| plan.held.len());
+    let staged = report
+        .verdict
+        .as_ref()
+        .map_or(0, |verdict| verdict.staged.len());
+    let error = report.error.as_deref().map(safe::text).unwrap_or_default();
+    tracing::info!(
+        target: "provost::run",
+        name = job.target,
+        cause = job.cause.as_str(),
+        outcome = report.outcome.as_str(),
+        made,
+        unmade = report.results.len() - made,
+        held,
+        staged,
+        error,
+        "the run ended"
+    );
 }
 
 fn job(read: Read, view: View, cause: Cause) -> Job {

@@ -31,6 +31,8 @@ pub(super) struct Person {
     /// Whether they are in the group that opens the CRM.
     pub crm: bool,
     pub ou: &'static str,
+    /// From when on they must have no access, as the directory writes it.
+    pub until: Option<String>,
 }
 
 /// A company on disk.
@@ -41,6 +43,8 @@ pub(super) struct Company {
     /// Each application with what it does wrong.
     pub targets: BTreeMap<&'static str, Vec<String>>,
     pub mapping: String,
+    /// Tables of the file besides sources and targets.
+    pub service: String,
     /// More lines for each target.
     pub extra: &'static str,
     /// More tables of the file itself.
@@ -59,12 +63,14 @@ impl Company {
             manager: (number > 0).then_some(number / 4),
             crm: number.is_multiple_of(3),
             ou: "East",
+            until: None,
         };
         Self {
             dir: tempfile::tempdir().unwrap(),
             people: (0..people).map(person).collect(),
             targets: BTreeMap::from([("app", Vec::new())]),
             mapping: MAPPING.to_owned(),
+            service: String::new(),
             extra: "review-first-run = false",
             tables: String::new(),
         }
@@ -119,10 +125,11 @@ impl Company {
 
     fn settings(&self) -> String {
         let mut text = format!(
-            "version = 1\nstate-dir = \"state\"\n\n[[source]]\nname = \"company\"\ntype = \"ldif\"\n\
+            "version = 1\nstate-dir = \"state\"\n{}\n\n[[source]]\nname = \"company\"\ntype = \"ldif\"\n\
              path = \"people.ldif\"\nflavour = \"ldap\"\nbases = [\"{PEOPLE_BASE}\"]\n\
-             filter = \"(objectClass=inetOrgPerson)\"\nanchor = \"entryUUID\"\n\n[source.groups]\n\
-             bases = [\"{GROUPS_BASE}\"]\nfilter = \"(objectClass=groupOfNames)\"\nmethod = \"member\"\n"
+             filter = \"(objectClass=inetOrgPerson)\"\nanchor = \"entryUUID\"\nend-attribute = \"lastDay\"\n\n[source.groups]\n\
+             bases = [\"{GROUPS_BASE}\"]\nfilter = \"(objectClass=groupOfNames)\"\nmethod = \"member\"\n",
+            self.service
         );
         for (name, faults) in &self.targets {
             write!(
@@ -180,6 +187,9 @@ impl Company {
                 uid = person.uid,
             )
             .unwrap();
+            if let Some(until) = &person.until {
+                writeln!(text, "lastDay: {until}").unwrap();
+            }
             if let Some(manager) = person.manager.and_then(|manager| self.dn(manager)) {
                 writeln!(text, "manager: {manager}").unwrap();
             }

@@ -110,12 +110,17 @@ impl Service {
 
     /// Waits until the service has seen the time and has nothing to do any more.
     pub(super) fn await_rest(&self, now: &str) -> Value {
-        self.await_status("rest", |status| status["now"] == now && at_rest(status, now))
+        self.await_status("rest", |status| {
+            status["now"] == now && at_rest(status, now)
+        })
     }
 
     pub(super) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        let sent = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -152,7 +157,10 @@ fn say(socket: &Path, line: &[u8]) -> Vec<String> {
     // A service that has had enough may close before everything is said.
     stream.write_all(line).ok();
     stream.shutdown(std::net::Shutdown::Write).ok();
-    BufReader::new(stream).lines().map_while(Result::ok).collect()
+    BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .collect()
 }
 
 fn set_clock(dir: &Path, now: &str) {
@@ -166,7 +174,8 @@ fn at_rest(status: &Value, now: &str) -> bool {
     let now: jiff::Timestamp = now.parse().unwrap();
     let due = status["targets"].as_array().unwrap().iter().any(|target| {
         let next = target["next"].as_array().unwrap().iter();
-        let mut times = next.map(|one| one[1].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
+        let mut times =
+            next.map(|one| one[1].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
         times.any(|at| at <= now)
     });
     status["service"]["idle"] == true && !due

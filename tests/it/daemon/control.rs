@@ -1,0 +1,301 @@
+//! Speaking to the running service: who may, what it answers, and what it makes of nonsense.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+
+use super::{Service, target};
+use crate::cli::{provost, stderr, stdout};
+use crate::company::Company;
+
+const NOON: &str = "2026-11-22T12:00:00Z";
+
+fn quiet(people: usize) -> Company {
+    let mut company = Company::new(people);
+    company.service =
+        "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"".to_owned();
+    company
+}
+
+#[test]
+fn commands_work_while_the_service_holds_the_state() {
+    let mut company = quiet(6);
+    company.publish();
+    let service = Service::start(&company, NOON);
+    service.await_rest(NOON);
+    company.leave(3);
+    company.person(2).title = "Chief".to_owned();
+    company.publish();
+    let plan = service.command(&["plan"]);
+    assert_eq!(plan.status.code(), Some(10), "{}", stderr(&plan));
+    assert!(
+        stdout(&plan).contains("\"Clerk\" → \"Chief\""),
+        "{}",
+        stdout(&plan)
+    );
+    let explain = service.command(&["explain", "p002"]);
+    assert_eq!(explain.status.code(), Some(0), "{}", stderr(&explain));
+    assert!(stdout(&explain).contains("Chief"));
+    // Two at a time are two runs one after the other, and both are told what theirs did.
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| service.command(&["--json", "sync"]));
+        let two = scope.spawn(|| service.command(&["--json", "sync"]));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    let made = |output: &Output| {
+        let json: serde_json::Value = serde_json::from_str(&stdout(output)).unwrap();
+        assert_eq!(json["kind"], "run");
+        json["targets"][0]["results"].as_array().unwrap().len()
+    };
+    // A new title, and somebody who is missing from two complete reads.
+    assert_eq!(
+        made(&one) + made(&two),
+        2,
+        "{}{}",
+        stdout(&one),
+        stdout(&two)
+    );
+    // Exit codes are those of a run without a service: somebody is held, missing from one read.
+    let codes = [one.status.code(), two.status.code()];
+    assert!(
+        codes.iter().all(|code| [Some(0), Some(13)].contains(code)),
+        "{codes:?}"
+    );
+}
+
+#[test]
+fn the_service_says_what_it_cannot_do_and_commands_what_needs_a_service() {
+    let company = quiet(3);
+    company.publish();
+    let service = Service::start(&company, NOON);
+    service.await_rest(NOON);
+    let unknown = service.command(&["sync", "nowhere"]);
+    assert_eq!(unknown.status.code(), Some(78));
+    assert!(
+        stderr(&unknown).contains("configured are: app"),
+        "{}",
+        stderr(&unknown)
+    );
+    let locked = service.command(&["state", "verify"]);
+    assert_eq!(locked.status.code(), Some(75));
+    for (level, code) in [("debug", 0), ("everything", 1)] {
+        let output = service.command(&["log-level", level]);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+    }
+    let status = service.command(&["status"]);
+    assert!(
+        stdout(&status).contains("Service running"),
+        "{}",
+        stdout(&status)
+    );
+    service.kill();
+    // Without the service: the same, from what is remembered; and what needs one says so.
+    let status = provost(
+        company.dir(),
+        &["-c", "provost.toml", "status", "--exit-code"],
+    );
+    assert!(
+        stdout(&status).contains("not running"),
+        "{}",
+        stdout(&status)
+    );
+    let reload = provost(company.dir(), &["-c", "provost.toml", "reload"]);
+    assert!(
+        stderr(&reload).contains("no service runs"),
+        "{}",
+        stderr(&reload)
+    );
+}
+
+#[test]
+fn a_configuration_is_reloaded_if_it_is_sound_and_kept_if_not() {
+    let mut company = quiet(6);
+    company.publish();
+    let service = Service::start(&company, NOON);
+    service.await_rest(NOON);
+    let nothing = service.command(&["reload"]);
+    assert_eq!(stdout(&nothing).trim(), "Nothing changed.");
+    company.service.push_str("\nzone = \"Europe/Berlin\"");
+    company.targets.insert("crm", Vec::new());
+    company.publish();
+    let good = service.command(&["reload"]);
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+    for line in ["target crm: added", "target app: schedule"] {
+        assert!(stdout(&good).contains(line), "{}", stdout(&good));
+    }
+    service.await_status("the new target", |status| {
+        let all = status["targets"].as_array().unwrap();
+        all.iter()
+            .any(|one| one["target"] == "crm" && one["managed"] == 6)
+    });
+    company.service.push_str("\nzoen = \"UTC\"");
+    company.publish();
+    let bad = service.command(&["--socket", "state/control.sock", "reload"]);
+    assert_eq!(bad.status.code(), Some(78));
+    assert!(stderr(&bad).contains("zoen"), "{}", stderr(&bad));
+    assert!(stderr(&bad).contains("stays in force"), "{}", stderr(&bad));
+    // The broken file does not say where the socket is; the status is asked there by name.
+    let status = service.command(&["--socket", "state/control.sock", "status", "--exit-code"]);
+    assert_eq!(status.status.code(), Some(78));
+    assert!(stdout(&status).contains("zoen"), "{}", stdout(&status));
+    company.service = company.service.replace("\nzoen = \"UTC\"", "");
+    company.publish();
+    service.signal("HUP");
+    service.await_status("the good file", |status| {
+        status["service"]["config-error"].is_null()
+    });
+}
+
+#[test]
+fn nonsense_is_refused_and_holds_nobody_up() {
+    let company = quiet(3);
+    company.publish();
+    let service = Service::start(&company, NOON);
+    let silent = std::os::unix::net::UnixStream::connect(company.state().join("control.sock"));
+    let long = vec![b'x'; 1 << 20];
+    for line in [
+        &b"\n"[..],
+        b"hello\n",
+        b"{\"version\":7}\n",
+        b"{\"version\":1,\"command\":{\"name\":\"sync\",\"targets\":[\"../../etc\"]}}\n",
+        b"{\"version\":1,\"command\":{\"name\":\"sync\",\"targets\":{}}}\n",
+        b"{\"version\":1,\"command\":{\"name\":\"log-level\",\"level\":\"provost=trace,ldap3=trace\"}}\n",
+        b"\xff\xfe\n",
+        b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
+        &long,
+        b"{\"version\":1",
+    ] {
+        for answer in service.say(line) {
+            assert!(answer.contains("provost: "), "{answer}");
+            assert!(answer.contains("\"failed\"") || answer.contains("\"config-invalid\""), "{answer}");
+        }
+    }
+    let status = service.say(b"{\"version\":1,\"command\":{\"name\":\"status\"}}\n");
+    assert!(status.last().unwrap().contains("\"end\""), "{status:?}");
+    drop(silent);
+}
+
+/// The command as another user, if this test may become one.
+fn run_as(company: &Company, ids: &[&str], args: &[&str]) -> Output {
+    let socket = company.dir().join("run/control.sock");
+    Command::new("setpriv")
+        .args(ids)
+        .arg(env!("CARGO_BIN_EXE_provost"))
+        .arg("--socket")
+        .arg(socket)
+        .args(args)
+        .env_clear()
+        .current_dir("/")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn who_may_do_what_is_decided_by_the_kernels_word() {
+    let mut company = quiet(3);
+    let run = company.dir().join("run");
+    std::fs::create_dir(&run).unwrap();
+    company.service.push_str(
+        "\n[control]\npath = \"run/control.sock\"\nview-group = \"games\"\noperate-group = \"staff\"",
+    );
+    company.publish();
+    let service = Service::spawn(&company, NOON, |command| command);
+    let own = ["--socket", "run/control.sock", "status"];
+    crate::support::process::await_some("the socket", super::LIMIT, || {
+        let output = provost(company.dir(), &own);
+        (output.status.code() == Some(0)).then_some(())
+    });
+    let mode = std::fs::metadata(run.join("control.sock"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o660);
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("*** NOT TESTED: other users. Only root can become one. ***");
+        return;
+    }
+    for dir in [company.dir(), run.as_path()] {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let viewer = ["--reuid=nobody", "--regid=games", "--clear-groups"];
+    let operator = ["--reuid=nobody", "--regid=staff", "--groups=games"];
+    let nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+    // In the group of the socket, but in neither by the kernel's word about the process or by the system's groups.
+    let hanger_on = ["--reuid=nobody", "--regid=nogroup", "--groups=games"];
+    let table: [(&[&str], &[&str], i32); 12] = [
+        (&viewer, &["status"], 0),
+        (&viewer, &["plan"], 10),
+        (&viewer, &["freeze", "status"], 0),
+        (&viewer, &["override", "list"], 0),
+        (&viewer, &["sync"], 1),
+        (&viewer, &["reload"], 1),
+        (&viewer, &["freeze", "on", "--reason", "x"], 1),
+        (&nobody, &["status"], 1),
+        (&hanger_on, &["status"], 1),
+        (&operator, &["status"], 0),
+        (&operator, &["reload"], 0),
+        (&operator, &["log-level", "info"], 0),
+    ];
+    for (ids, args, code) in table {
+        let output = run_as(&company, ids, args);
+        let said = format!("{ids:?} {args:?}: {}{}", stdout(&output), stderr(&output));
+        let code = if args == ["plan"] {
+            output
+                .status
+                .code()
+                .filter(|c| [0, 10].contains(c))
+                .unwrap_or(code)
+        } else {
+            code
+        };
+        assert_eq!(output.status.code(), Some(code), "{said}");
+    }
+    let refused = run_as(&company, &viewer, &["sync"]);
+    assert!(
+        stderr(&refused).contains("group \"staff\""),
+        "{}",
+        stderr(&refused)
+    );
+    drop(service);
+}
+
+#[test]
+fn prometheus_reads_figures_that_move() {
+    let mut company = quiet(6);
+    company.person(2).until = Some("20261122180000Z".to_owned());
+    company
+        .service
+        .push_str("\n[metrics]\nlisten = \"127.0.0.1:0\"");
+    company.publish();
+    let service = Service::start(&company, NOON);
+    service.await_rest(NOON);
+    service.clock("2026-11-22T18:00:20Z");
+    let status = service.await_rest("2026-11-22T18:00:20Z");
+    let url = status["service"]["metrics"].as_str().unwrap();
+    let address = url
+        .trim_start_matches("http://")
+        .trim_end_matches("/metrics");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    for line in [
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        "provost_source_entries{source=\"company\"}",
+        "provost_target_managed{target=\"app\"} 6",
+        "provost_target_last_outcome{target=\"app\",outcome=\"applied\"} 1",
+        "provost_changes_total{target=\"app\",action=\"create\",reason=\"joiner\",result=\"done\"} 6",
+        "provost_runs_total{target=\"app\",cause=\"edge\",outcome=\"applied\"} 1",
+        "provost_window_lateness_seconds_count{target=\"app\"} 1",
+        "provost_suspension_latency_seconds_count{target=\"app\"} 1",
+        "provost_config_broken 0",
+        "# EOF",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+    assert!(!page.contains("p002"), "{page}");
+    assert_eq!(target(&status, "app")["suspended"], 1);
+}
