@@ -24,7 +24,7 @@ pub(super) fn run(args: &PlanArgs, global: &Global, out: &mut Out) -> Result<Out
         live: args.targets.live,
         at: args.at.clone(),
     };
-    if let Some(outcome) = service::ask(command, global, out)? {
+    if let Some(outcome) = service::ask_for(command, &args.targets.files, global, out)? {
         return Ok(outcome);
     }
     let session = engine::session(global)?;

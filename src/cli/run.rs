@@ -1,9 +1,10 @@
 //! `provost run`: the service. And what its reports look like: as without a service.
 
+use crate::config::Config;
 use crate::daemon::control::Peer;
 use crate::daemon::control::ask::{Answer, Command, Show};
 use crate::daemon::{self, Options, Voice};
-use crate::engine::{RunReport, Session};
+use crate::engine::{RunReport, Session, pages};
 use crate::model::Outcome;
 use crate::report::{Look, Paint};
 
@@ -29,19 +30,27 @@ pub(super) fn run(args: &Run, global: &Global) -> Result<Outcome, Stop> {
 struct Commands;
 
 impl Voice for Commands {
-    fn run(&self, report: &RunReport, as_shown: Show) -> String {
-        show::rendered(report, About::Run, look(as_shown), as_shown.json)
+    fn run(&self, report: &RunReport, config: &Config, as_shown: Show) -> Answer {
+        answer(report, About::Run, config, as_shown)
     }
 
     fn carry_out(&self, session: &Session, command: &Command, by: Peer, as_shown: Show) -> Answer {
         let look = look(as_shown);
         let done = match command {
-            Command::Plan { targets, live } => {
+            Command::Plan { targets, live, at } => {
                 let request = engine::request(targets, *live);
-                engine::block_on(crate::engine::plan(session, &request)).map(|report| {
-                    let text = show::rendered(&report, About::Plan, look, as_shown.json);
-                    (report.outcome(), text)
-                })
+                let planned = match at {
+                    None => engine::block_on(crate::engine::plan(session, &request)),
+                    Some(at) => session
+                        .clone()
+                        .assuming(at)
+                        .map_err(Stop::from)
+                        .and_then(|then| engine::block_on(crate::engine::plan(&then, &request))),
+                };
+                match planned {
+                    Ok(report) => return answer(&report, About::Plan, &session.config, as_shown),
+                    Err(stop) => Err(stop),
+                }
             }
             Command::Explain { person, target } => {
                 explain::explained(session, person, target.as_deref(), look)
@@ -67,9 +76,8 @@ impl Voice for Commands {
         match done {
             Ok((outcome, report)) => Answer::report(outcome, report),
             Err(Stop::Said(outcome, error)) => Answer {
-                outcome,
-                report: String::new(),
                 error,
+                ..Answer::report(outcome, String::new())
             },
             Err(Stop::PipeClosed) => Answer::report(Outcome::NothingToDo, String::new()),
         }
@@ -77,6 +85,20 @@ impl Voice for Commands {
 
     fn log_level(&self, level: &str) -> Result<(), String> {
         logs::set_level(level)
+    }
+}
+
+/// A report in every form that was asked for.
+fn answer(report: &RunReport, about: About, config: &Config, as_shown: Show) -> Answer {
+    let text = show::rendered(report, about, look(as_shown), as_shown.json);
+    let csv = as_shown.csv.then(|| pages::table(report)).transpose();
+    match csv {
+        Err(why) => Answer::refusal(Outcome::Failed, why),
+        Ok(csv) => Answer {
+            html: as_shown.html.then(|| pages::html(report, config)),
+            csv: csv.map(|table| String::from_utf8_lossy(&table).into_owned()),
+            ..Answer::report(report.outcome(), text)
+        },
     }
 }
 

@@ -8,14 +8,24 @@ use crate::daemon::control::{Connection, connect};
 use crate::model::Outcome;
 use crate::report::Paint;
 
-use super::args::Global;
+use super::args::{Files, Global};
 use super::out::Out;
 use super::progress::{self, Progress};
-use super::{Stop, load};
+use super::{Stop, files, load};
 
 /// Has the service carry out a command; `None` if no service runs, and it is to be done here.
 pub(super) fn ask(
     command: Command,
+    global: &Global,
+    out: &mut Out,
+) -> Result<Option<Outcome>, Stop> {
+    ask_for(command, &Files::default(), global, out)
+}
+
+/// The same, with the report in files as well. They are written here, with the rights of whoever asked.
+pub(super) fn ask_for(
+    command: Command,
+    to: &Files,
     global: &Global,
     out: &mut Out,
 ) -> Result<Option<Outcome>, Stop> {
@@ -28,6 +38,8 @@ pub(super) fn ask(
         colour: out.look.paint == Paint::Ansi,
         quiet: global.quiet,
         width: u16::try_from(out.look.width).unwrap_or(100),
+        html: to.html.is_some(),
+        csv: to.csv.is_some(),
     };
     let answer = connection
         .ask(command, show, &mut |text| progress::say(text))
@@ -36,6 +48,11 @@ pub(super) fn ask(
         return Err(Stop::Said(answer.outcome, answer.error));
     }
     out.report(&answer.report)?;
+    for (path, content) in [(&to.html, &answer.html), (&to.csv, &answer.csv)] {
+        if let (Some(path), Some(content)) = (path, content) {
+            files::write(path, content.as_bytes())?;
+        }
+    }
     Ok(Some(answer.outcome))
 }
 

@@ -14,7 +14,7 @@ pub(super) fn run(args: &Targets, global: &Global, out: &mut Out) -> Result<Outc
         live: args.live,
         approve: None,
     };
-    if let Some(outcome) = service::ask(command, global, out)? {
+    if let Some(outcome) = service::ask_for(command, &args.files, global, out)? {
         return Ok(outcome);
     }
     let session = engine::session(global)?;

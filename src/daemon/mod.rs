@@ -4,6 +4,7 @@
 //! Nothing here decides anything about people.
 
 pub mod control;
+mod known;
 mod memory;
 mod metrics;
 mod notify;
@@ -26,7 +27,7 @@ use control::ask::{Answer, Command, Show};
 /// How reports are made and commands carried out: the same way as without a service.
 pub trait Voice: Sync + std::fmt::Debug {
     /// The report of a run.
-    fn run(&self, report: &RunReport, show: Show) -> String;
+    fn run(&self, report: &RunReport, config: &Config, show: Show) -> Answer;
 
     /// Carries out a command that needs nothing of the loop. May block.
     fn carry_out(&self, session: &Session, command: &Command, by: Peer, show: Show) -> Answer;

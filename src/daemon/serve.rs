@@ -1,6 +1,7 @@
 //! The service as a process: starting, the loop, signals, orders, reloading and stopping.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -224,10 +225,10 @@ impl Daemon {
             } => match self.sync(&targets, live, approve) {
                 Ok(report) => {
                     let voice = self.options.voice;
+                    let config = Arc::clone(&self.turn.session.config);
                     tokio::spawn(async move {
                         if let Ok(report) = report.await {
-                            let text = voice.run(&report, show);
-                            answer.send(Answer::report(report.outcome(), text)).ok();
+                            answer.send(voice.run(&report, &config, show)).ok();
                         }
                     });
                     return;
@@ -335,10 +336,10 @@ impl Daemon {
                     tracing::error!(line = %safe::text(line), "the configuration is not reloaded; the one before stays in force");
                 }
                 self.config_error = Some(why.clone());
+                let error = format!("{why}\nprovost: the configuration before stays in force");
                 Answer {
-                    outcome: Outcome::ConfigInvalid,
-                    report: String::new(),
-                    error: format!("{why}\nprovost: the configuration before stays in force"),
+                    error,
+                    ..Answer::report(Outcome::ConfigInvalid, String::new())
                 }
             }
         };

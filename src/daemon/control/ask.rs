@@ -38,6 +38,10 @@ pub struct Show {
     pub quiet: bool,
     /// Columns.
     pub width: u16,
+    /// Also as a page.
+    pub html: bool,
+    /// Also as a table.
+    pub csv: bool,
 }
 
 impl Default for Show {
@@ -47,6 +51,8 @@ impl Default for Show {
             colour: false,
             quiet: false,
             width: 100,
+            html: false,
+            csv: false,
         }
     }
 }
@@ -215,6 +221,10 @@ pub enum Tell {
         report: String,
         /// For standard error.
         error: String,
+        /// As a page, if that was asked for.
+        html: Option<String>,
+        /// As a table, if that was asked for.
+        csv: Option<String>,
     },
 }
 
@@ -227,6 +237,10 @@ pub struct Answer {
     pub report: String,
     /// For standard error; empty if there is nothing to complain about.
     pub error: String,
+    /// As a page, if that was asked for. Whoever asked writes the file: the service writes where it is told by nobody.
+    pub html: Option<String>,
+    /// As a table, if that was asked for.
+    pub csv: Option<String>,
 }
 
 impl Answer {
@@ -237,6 +251,8 @@ impl Answer {
             outcome,
             report,
             error: String::new(),
+            html: None,
+            csv: None,
         }
     }
 
@@ -247,6 +263,8 @@ impl Answer {
             outcome,
             report: String::new(),
             error: format!("provost: {error}"),
+            html: None,
+            csv: None,
         }
     }
 }

@@ -56,12 +56,16 @@ impl Connection {
                     outcome,
                     report,
                     error,
+                    html,
+                    csv,
                     ..
                 } => {
                     return Ok(Answer {
                         outcome,
                         report,
                         error,
+                        html,
+                        csv,
                     });
                 }
             }

@@ -185,12 +185,16 @@ async fn end(stream: &mut UnixStream, answer: Answer) -> io::Result<()> {
         outcome,
         report,
         error,
+        html,
+        csv,
     } = answer;
     let end = Tell::End {
         version: VERSION,
         outcome,
         report,
         error,
+        html,
+        csv,
     };
     say(stream, &end).await
 }

@@ -34,6 +34,12 @@ fn commands_work_while_the_service_holds_the_state() {
         "{}",
         stdout(&plan)
     );
+    let files = service.command(&["plan", "--html", "plan.html", "--csv", "plan.csv"]);
+    assert_eq!(files.status.code(), Some(10), "{}", stderr(&files));
+    for (file, part) in [("plan.html", "<!doctype html>"), ("plan.csv", "Chief")] {
+        let text = std::fs::read_to_string(company.dir().join(file)).unwrap();
+        assert!(text.to_lowercase().contains(&part.to_lowercase()), "{file}");
+    }
     let explain = service.command(&["explain", "p002"]);
     assert_eq!(explain.status.code(), Some(0), "{}", stderr(&explain));
     assert!(stdout(&explain).contains("Chief"));

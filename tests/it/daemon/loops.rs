@@ -162,7 +162,7 @@ fn a_slow_target_delays_neither_another_one_nor_its_own_edges() {
     });
     let status = service.await_status("the other", |_| company.accounts("app").len() >= 40);
     assert!(company.accounts("slow").len() < 40, "{}", service.log());
-    assert_eq!(target(&status, "app")["last-outcome"], "applied");
+    assert!(target(&status, "app")["error"].is_null(), "{status:#}");
     let status = service.await_status("an edge while it works", |_| {
         company.accounts("slow").len() > 5
     });

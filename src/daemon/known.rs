@@ -1,0 +1,102 @@
+//! What the loop knows of one target between its runs, and what the end of a run means for the next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::memory::Began;
+use super::schedule::{self, Times};
+use super::work::{Cause, Job};
+use crate::engine::{Read, Retry, TargetReport, View};
+use crate::model::{Action, Outcome};
+use crate::report::safe;
+
+/// What the loop knows of one target.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub times: Times,
+    pub began: Began,
+    /// Tries in vain since the last good run.
+    pub tries: u32,
+    /// The edge that is being acted on.
+    pub due: Option<Timestamp>,
+    /// How another try is made.
+    pub again: (Read, View),
+    /// How the last run ended, in words.
+    pub last: Option<(Timestamp, Outcome, Option<String>)>,
+}
+
+impl Known {
+    /// The state did not let anything begin: what was due stays due.
+    pub(super) fn not_begun(&mut self, cause: Cause) {
+        match cause {
+            Cause::Edge => {
+                self.times.at_edge = false;
+                self.times.edge = self.due;
+            }
+            Cause::Schedule | Cause::Retry | Cause::Operator => {
+                self.times.at_work = false;
+                self.began.sync = None;
+                self.times.sync.last = None;
+            }
+        }
+    }
+}
+
+/// One event for each run, whatever came of it.
+pub(super) fn tell(job: &Job, report: &TargetReport) {
+    let made = report.results.iter().filter(|one| one.is_made()).count();
+    let held = report.plan.as_ref().map_or(0, |plan| plan.held.len());
+    let staged = report
+        .verdict
+        .as_ref()
+        .map_or(0, |verdict| verdict.staged.len());
+    let error = report.error.as_deref().map(safe::text).unwrap_or_default();
+    tracing::info!(
+        target: "provost::run",
+        name = job.target,
+        cause = job.cause.as_str(),
+        outcome = report.outcome.as_str(),
+        made,
+        unmade = report.results.len() - made,
+        held,
+        staged,
+        error,
+        "the run ended"
+    );
+}
+
+pub(super) fn job(read: Read, view: View, cause: Cause) -> Job {
+    Job {
+        batch: 0,
+        target: String::new(),
+        view,
+        read,
+        cause,
+        approve: None,
+        due: None,
+        made: Vec::new(),
+        set_aside: 0,
+    }
+}
+
+/// How long to wait before another try; `None` if the next scheduled run is soon enough.
+pub(super) fn again(
+    report: &TargetReport,
+    job: &Job,
+    read_failed: bool,
+    tries: u32,
+) -> Option<SignedDuration> {
+    let access = |action: &Action| matches!(action, Action::Suspend(_) | Action::Reactivate(_));
+    let urgent = report.unmade().any(|one| access(&one.change.action))
+        || (report.plan.is_none() && job.cause == Cause::Edge);
+    let pause = schedule::pause(tries, urgent);
+    match report.retry {
+        Retry::No if read_failed => Some(schedule::pause(tries, false)),
+        Retry::No | Retry::Interrupted => None,
+        Retry::Soon => Some(pause),
+        Retry::After(asked) => {
+            let asked = SignedDuration::try_from(asked).unwrap_or(pause);
+            Some(asked.clamp(SignedDuration::from_secs(1), SignedDuration::from_hours(1)))
+        }
+        Retry::Late => Some(schedule::pause(tries.saturating_add(2), false)),
+    }
+}
