@@ -1,6 +1,7 @@
 //! `provost check`: the configuration, the mappings with their tests, and on request the servers behind them.
 
 mod online;
+mod windows;
 
 use std::fmt::Write as _;
 
@@ -64,5 +65,6 @@ fn valid(config: &Config, files: usize) -> String {
             writeln!(text, "             {what:<10} {}", next(when.as_ref())).ok();
         }
     }
+    text.push_str(&windows::policies(config, Clock::System.now()));
     text
 }

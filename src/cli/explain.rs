@@ -78,10 +78,19 @@ fn one_target(
     let shadow = session.state.shadow(&spec.name, &anchor)?;
     let mapped = identity.as_ref().map(|one| spec.mapping.explain(one));
     let plan = about.plan.as_ref().map(|plan| about_one(plan, &anchor));
+    let now = about
+        .plan
+        .as_ref()
+        .map_or_else(|| session.clock.now(), |plan| plan.basis.now);
+    let orders = session.overrides(0)?.standing;
+    let access = identity
+        .as_ref()
+        .map(|one| spec.access.judge(one, &orders, now));
     let explanation = text::Explanation {
         target: &spec.name,
         identity: identity.as_ref(),
         mapped: mapped.as_ref(),
+        access: access.as_ref(),
         shadow: shadow.as_ref(),
         plan: plan.as_ref(),
         error: about.error.as_deref(),

@@ -333,6 +333,7 @@ fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
     }
     if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {
         plan.changes.extend(more.changes);
+        plan.foretold.extend(more.foretold);
         plan.held.extend(
             more.held
                 .into_iter()

@@ -11,11 +11,10 @@ use super::orders::{Orders, orders};
 use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
-use crate::model::{
-    Anchor, Basis, Fingerprint, Override, OverrideEffect, Shadow, SuspendReason, Suspensions,
-};
+use crate::model::{Anchor, Basis, Fingerprint, Override, Shadow};
+use crate::reconcile::access::Judge;
 use crate::reconcile::{Person, Presence, Reference, Register, Situation, name_of};
-use crate::store::{RegisterRow, State};
+use crate::store::{RegisterRow, Settled, State};
 use crate::target::AccountReader;
 
 /// If more than one person in so many is decided about, reading all shadows in a row is cheaper than reading each.
@@ -32,7 +31,37 @@ pub enum View {
 }
 
 /// What each person's settlement rests on.
-pub(super) type Digests = HashMap<Anchor, [u8; 16]>;
+pub(super) type Digests = HashMap<Anchor, Rests>;
+
+/// What the settlement of a person rests on: the directory and the configuration, and the operators' orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Rests {
+    pub digest: [u8; 16],
+    pub orders: u64,
+    /// A change by the clock that the mark of an earlier run foretold for now.
+    pub foretold: bool,
+}
+
+impl Rests {
+    /// Whether a mark holds still: nothing changed since, and its time has not come.
+    fn is_settled(&self, mark: &Settled, now: i64) -> bool {
+        let same = mark.digest == self.digest && mark.orders == self.orders;
+        same && !mark.overdue && mark.due.is_none_or(|due| due > now)
+    }
+
+    /// Whether a mark of the same configuration and the same person foretold that something happens by now.
+    fn is_foretold(&self, mark: &Settled, now: i64) -> bool {
+        mark.digest == self.digest && (mark.overdue || mark.due.is_some_and(|due| due <= now))
+    }
+}
+
+/// What the mark of an earlier run says of somebody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    Nothing,
+    Settled,
+    Foretold,
+}
 
 /// What was gathered.
 pub(super) struct Gathered<'a> {
@@ -74,19 +103,25 @@ pub(super) async fn gather<'a>(
     }
     let mut people = Vec::with_capacity(due.len());
     let confirm = confirm(inputs.spec);
+    let mut asked = Asked {
+        judge: inputs.spec.access.at(inputs.now),
+        orders: &orders,
+    };
     for anchor in due {
         let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
         let shadow = shadows.by_anchor.remove(&anchor);
-        people.push(person(anchor, presence, shadow, &orders, inputs.now));
+        let foretold = digests.get(&anchor).is_some_and(|rests| rests.foretold);
+        people.push(Person {
+            foretold,
+            ..person(anchor, presence, shadow, inputs, &mut asked)?
+        });
     }
     if listing {
         // People whose accounts we manage and whom this source never returned.
-        people.extend(std::mem::take(&mut shadows.by_anchor).into_iter().map(
-            |(anchor, shadow)| {
-                let shadow = Some(shadow);
-                person(anchor, Presence::Unproven, shadow, &orders, inputs.now)
-            },
-        ));
+        for (anchor, shadow) in std::mem::take(&mut shadows.by_anchor) {
+            let (presence, shadow) = (Presence::Unproven, Some(shadow));
+            people.push(person(anchor, presence, shadow, inputs, &mut asked)?);
+        }
     }
     let failed = |error| EngineError::Target {
         target: inputs.spec.name.clone(),
@@ -125,32 +160,44 @@ pub(super) async fn gather<'a>(
     })
 }
 
-/// A person with what operators ordered for them.
+/// What windows and orders are asked of.
+struct Asked<'a> {
+    judge: Judge<'a>,
+    orders: &'a Orders,
+}
+
+/// A person with what windows say and operators ordered.
 fn person(
     anchor: Anchor,
     presence: Presence,
     shadow: Option<Shadow>,
-    orders: &Orders,
-    now: Timestamp,
-) -> Person {
-    let mut imposed = Suspensions::new();
-    let orders = orders.get(&anchor).map_or(&[][..], Vec::as_slice);
-    for order in orders.iter().filter(|order| order.is_active(now)) {
-        match order.effect {
-            OverrideEffect::Suspend => {
-                imposed.insert(SuspendReason::Operator);
+    inputs: &Inputs<'_>,
+    asked: &mut Asked<'_>,
+) -> Result<Person, EngineError> {
+    let orders = asked.orders.get(&anchor).map_or(&[][..], Vec::as_slice);
+    let access = match &presence {
+        Presence::Present(identity) => asked.judge.judge(identity, orders),
+        Presence::Gone => asked.judge.judge_absent(&anchor, orders),
+        // Windows close on what was last known of somebody.
+        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => {
+            match inputs.snapshot.identity(&anchor, inputs.state)? {
+                Some(identity) => asked.judge.judge(&identity, orders),
+                None => asked.judge.judge_absent(&anchor, orders),
             }
-            // There is no window yet that it could lift.
-            OverrideEffect::Grant => {}
         }
-    }
-    Person {
-        imposed_until: orders.iter().filter_map(|o| o.next_edge(now)).min(),
+    };
+    let edges = orders
+        .iter()
+        .filter_map(|order| order.next_edge(inputs.now));
+    Ok(Person {
+        imposed_until: edges.min(),
+        imposed: access.reasons.clone(),
+        access,
         anchor,
         presence,
         shadow,
-        imposed,
-    }
+        foretold: false,
+    })
 }
 
 fn basis(inputs: &Inputs<'_>, live: bool) -> Basis {
@@ -179,50 +226,63 @@ fn undecided(
     let confirm = confirm(inputs.spec);
     let context = Sha256::new_with_prefix(inputs.config.as_bytes());
     let now = inputs.now.as_second();
-    let digest = |anchor: &str, standing, fingerprint| {
-        let mut context = context.clone();
-        feed(&mut context, orders.get(anchor));
-        rests_on(context, standing, confirm, fingerprint)
+    let rests = |anchor: &str, standing, fingerprint| Rests {
+        digest: rests_on(context.clone(), standing, confirm, fingerprint),
+        orders: of_orders(orders.get(anchor)),
+        foretold: false,
     };
-    let mut known = vec![false; inputs.snapshot.len()];
-    if !listing {
-        inputs
-            .state
-            .each_settled(&inputs.spec.name, &mut |anchor, settled| {
-                if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor)
-                    && let Some(known) = known.get_mut(number)
-                {
-                    *known = settled.due.is_none_or(|due| due > now)
-                        && settled.digest == digest(anchor, standing, fingerprint);
-                }
-            })?;
-    }
+    let mut marks = vec![Marked::Nothing; inputs.snapshot.len()];
+    inputs
+        .state
+        .each_settled(&inputs.spec.name, &mut |anchor, settled| {
+            if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor)
+                && let Some(mark) = marks.get_mut(number)
+            {
+                let rests = rests(anchor, standing, fingerprint);
+                *mark = if rests.is_foretold(&settled, now) {
+                    Marked::Foretold
+                } else if !listing && rests.is_settled(&settled, now) {
+                    Marked::Settled
+                } else {
+                    Marked::Nothing
+                };
+            }
+        })?;
     let mut due = Vec::new();
     let mut digests = HashMap::new();
     for (number, anchor, standing, fingerprint) in inputs.snapshot.numbered() {
-        if known.get(number) != Some(&true) {
+        let mark = marks.get(number).copied().unwrap_or(Marked::Nothing);
+        if mark != Marked::Settled {
             due.push(anchor.clone());
-            let digest = digest(anchor.as_str(), standing, fingerprint);
-            digests.insert(anchor.clone(), digest);
+            let mut rests = rests(anchor.as_str(), standing, fingerprint);
+            rests.foretold = mark == Marked::Foretold;
+            digests.insert(anchor.clone(), rests);
         }
     }
     // Unfinished business is looked at whatever else is true.
     for found in inputs.recovered {
         if !digests.contains_key(&found.anchor) {
             due.push(found.anchor.clone());
-            digests.insert(found.anchor.clone(), [0; 16]);
+            digests.insert(found.anchor.clone(), Rests::default());
         }
     }
     Ok((due, digests))
 }
 
 /// A changed order makes its person be decided about again, although nothing else changed.
-fn feed(context: &mut Sha256, orders: Option<&Vec<Override>>) {
-    for order in orders.into_iter().flatten() {
+fn of_orders(orders: Option<&Vec<Override>>) -> u64 {
+    let Some(orders) = orders.filter(|orders| !orders.is_empty()) else {
+        return 0;
+    };
+    let mut hash = Sha256::new();
+    for order in orders {
         // An id is never used twice, and an override never changes.
-        context.update((order.id.len() as u64).to_le_bytes());
-        context.update(order.id.as_bytes());
+        hash.update((order.id.len() as u64).to_le_bytes());
+        hash.update(order.id.as_bytes());
     }
+    let mut first = [0; 8];
+    first.copy_from_slice(hash.finalize().get(..8).unwrap_or(&[0; 8]));
+    u64::from_le_bytes(first)
 }
 
 fn rests_on(

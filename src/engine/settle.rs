@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::Digests;
+use super::gather::{Digests, Rests};
 use super::orders::{WAITING, released};
 use super::result::{ChangeStatus, TargetReport};
 use super::{EngineError, Session};
 use crate::model::{Action, Anchor, Change};
-use crate::reconcile::guard::{Kind, kind};
+use crate::reconcile::guard::{Kind, is_foretold, kind};
 use crate::store::{PastEffect, Release, Settled};
 
 /// Marks as settled everybody whose account now is as wanted, and unmarks those where something went wrong.
@@ -42,15 +42,17 @@ pub(super) fn settle(
     tokio::task::block_in_place(|| session.state.commit_register(target))?;
     let known = session.state.settled(target)?;
     let mut marks = Vec::new();
-    for (anchor, digest) in digests {
+    for (anchor, rests) in digests {
         let mark = settled
             .get(anchor)
-            .filter(|_| !open.contains(anchor) && *digest != [0; 16])
+            .filter(|_| !open.contains(anchor) && rests.digest != [0; 16])
             .map(|due| Settled {
-                digest: *digest,
+                digest: rests.digest,
                 due: due.map(jiff::Timestamp::as_second),
+                orders: rests.orders,
+                overdue: false,
             })
-            .or_else(|| unsettled(known.get(anchor), settled.get(anchor)));
+            .or_else(|| unsettled(rests, known.get(anchor), settled.get(anchor)));
         if known.get(anchor) != mark.as_ref() {
             marks.push((anchor.clone(), mark));
         }
@@ -65,12 +67,28 @@ pub(super) fn settle(
 
 /// Somebody who must be looked at again keeps the moment at which time alone changes what they should have: an edge must
 /// not be missed because something else went wrong before it.
-fn unsettled(known: Option<&Settled>, due: Option<&Option<jiff::Timestamp>>) -> Option<Settled> {
+///
+/// What was foretold and could not be done stays foretold: else it would count as a mass change when it is tried again.
+fn unsettled(
+    rests: &Rests,
+    known: Option<&Settled>,
+    due: Option<&Option<jiff::Timestamp>>,
+) -> Option<Settled> {
     let now = due.copied().flatten().map(jiff::Timestamp::as_second);
-    let due = now.or_else(|| known.and_then(|known| known.due))?;
+    let due = now.or_else(|| known.and_then(|known| known.due));
+    if rests.foretold {
+        return Some(Settled {
+            digest: rests.digest,
+            due,
+            orders: rests.orders,
+            overdue: true,
+        });
+    }
     Some(Settled {
         digest: [0; 16],
-        due: Some(due),
+        due: Some(due?),
+        orders: 0,
+        overdue: false,
     })
 }
 
@@ -158,6 +176,12 @@ fn destructive(report: &TargetReport) -> BTreeMap<Kind, u32> {
             result.status,
             ChangeStatus::Done | ChangeStatus::DoneWith(_)
         );
+        // What the schedule foretold is not what the day's budget is for.
+        let foretold = report
+            .plan
+            .as_ref()
+            .is_some_and(|plan| is_foretold(&result.change, plan));
+        let made = made && !foretold;
         if let Some(kind) = kind(&result.change).filter(|kind| made && kind.is_destructive()) {
             *counts.entry(kind).or_default() += 1;
         }

@@ -253,6 +253,12 @@ pub enum HeldWhy {
     /// The snapshot is too old to give access on.
     #[error("the directory data is too old to give anybody access")]
     Stale,
+    /// A read of the directory failed, and the person's access policy is strict.
+    #[error("the last read of the directory failed, and the access policy is strict")]
+    Strict,
+    /// Whether the person may have access now cannot be said.
+    #[error("access cannot be judged: {0}")]
+    Access(String),
     /// The target cannot do what is needed.
     #[error("the target cannot do this: {0}")]
     Incapable(String),
@@ -387,6 +393,9 @@ pub struct Plan {
     pub orphans: Vec<Orphan>,
     /// Identities that wait for another person's account (a manager's) and are looked at again once it exists.
     pub pending: BTreeSet<Anchor>,
+    /// Identities for whom an earlier run foretold just this: that a window closes or opens for them by now. Their
+    /// suspensions and re-activations are no accident.
+    pub foretold: BTreeSet<Anchor>,
     /// Identities whose account is as wanted.
     pub unchanged: usize,
     /// Accounts under management (live shadows) before the plan: what percentages are of.

@@ -46,15 +46,16 @@ pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desir
     let scope = situation.mapping.scope(identity);
     let projection = situation.mapping.project(identity);
     let mut reasons = person.imposed.clone();
-    let due = earliest(
-        dates(identity, &projection, situation.now, &mut reasons),
-        person.imposed_until,
-    );
+    let dates = dates(identity, &projection, situation.now, &mut reasons);
     if identity.state.disabled {
         reasons.insert(SuspendReason::SourceDisabled);
     }
     if !scope.inside {
         reasons.insert(SuspendReason::OutOfScope);
+    }
+    let mut due = earliest(dates, person.imposed_until);
+    if !shuts_for_long(&reasons) {
+        due = earliest(due, person.access.next);
     }
     Some(assemble(scope, projection, reasons, due, situation))
 }
@@ -65,6 +66,18 @@ pub(super) fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Tim
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// Whether something else than the clock keeps an account suspended, so that its windows need not be watched.
+fn shuts_for_long(reasons: &Suspensions) -> bool {
+    reasons.iter().any(|reason| match reason {
+        SuspendReason::Leaver
+        | SuspendReason::SourceDisabled
+        | SuspendReason::Expired
+        | SuspendReason::NotYetStarted
+        | SuspendReason::OutOfScope => true,
+        SuspendReason::AccessWindow | SuspendReason::Operator => false,
+    })
 }
 
 /// Adds the reasons that follow from dates and returns the next date that matters.

@@ -13,7 +13,7 @@
 //! | reasons to suspend  | linked, steps left      | suspend by these steps; attributes stay as they are        |
 //! | reasons to suspend  | linked, all steps done  | nothing; after the retention time delete, if the policy says so |
 //! | gone, proven        | linked                  | as for reasons to suspend, with `leaver`                   |
-//! | missing, unproven   | linked, active          | held                                                       |
+//! | missing, unproven   | linked, active          | held; suspended if a window or an operator says so         |
 
 use jiff::Timestamp;
 
@@ -37,6 +37,8 @@ pub(super) struct Decision {
     pub notices: Vec<Notice>,
     /// The next moment at which time alone changes the answer.
     pub due: Option<Timestamp>,
+    /// An earlier run foretold what is suspended or re-activated.
+    pub foretold: bool,
 }
 
 /// One identity, everything about it side by side.
@@ -96,8 +98,25 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
         let due = case.desired.and_then(|desired| desired.due);
         decision.due = earliest(due, case.person.imposed_until);
     }
+    for what in &case.person.access.notices {
+        case.notice(&mut decision, what);
+    }
+    decision.foretold = is_foretold(case, &decision);
     protect::filter(case, &mut decision);
     decision
+}
+
+/// Whether all that is suspended or re-activated is what an earlier run foretold: by windows, and by nothing besides.
+fn is_foretold(case: &Case<'_>, decision: &Decision) -> bool {
+    let by_window = |reasons: &Suspensions| reasons.iter().eq([&SuspendReason::AccessWindow]);
+    case.person.foretold
+        && decision.changes.iter().all(|change| match change.action {
+            Action::Suspend(_) => by_window(&change.suspended_after),
+            Action::Reactivate(_) => by_window(&change.suspended_before),
+            Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => {
+                true
+            }
+        })
 }
 
 /// The reasons to suspend, or why that cannot be said.
@@ -113,6 +132,17 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
                 return Err(HeldWhy::Mapping { attribute, message });
             }
             let mut reasons = desired.reasons.clone();
+            // No window touches what is protected.
+            let protected = protect::is_protected(case);
+            if protected {
+                reasons.remove(&SuspendReason::AccessWindow);
+            }
+            if let Some(why) = &case.person.access.hold
+                && reasons.is_empty()
+                && !protected
+            {
+                return Err(HeldWhy::Access(why.clone()));
+            }
             if !case.situation.rules.suspend_out_of_scope
                 && reasons.remove(&SuspendReason::OutOfScope)
                 && reasons.is_empty()
@@ -136,6 +166,14 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
         // What is imposed rests on no entry, so a doubtful one does not stop it. Nothing is given back on it either.
         (Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven, _)
             if !case.person.imposed.is_empty() =>
+        {
+            let mut reasons = case.person.imposed.clone();
+            reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
+            Ok(reasons)
+        }
+        // A window closes on what was last known of somebody; nothing opens on it.
+        (Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven, _)
+            if case.is_imposed() && case.has_account() =>
         {
             let mut reasons = case.person.imposed.clone();
             reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
@@ -169,8 +207,8 @@ fn create(case: &Case<'_>, decision: &mut Decision) {
     if let Some((attribute, message)) = desired.hold.clone() {
         return case.hold(decision, HeldWhy::Mapping { attribute, message });
     }
-    if case.situation.is_stale() {
-        return case.hold(decision, HeldWhy::Stale);
+    if let Some(why) = case.too_old() {
+        return case.hold(decision, why);
     }
     let mut change = case.change(Action::Create, Reason::Joiner);
     change.attributes = case
@@ -256,9 +294,9 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
                     "deactivated in the application by somebody else; not re-activated",
                 );
             }
-        } else if case.situation.is_stale() {
+        } else if let Some(why) = case.too_old() {
             decision.changes.clear();
-            case.hold(decision, HeldWhy::Stale);
+            case.hold(decision, why);
         } else {
             suspend::open(case, account, &before, reason, decision);
         }
@@ -325,6 +363,22 @@ impl Case<'_> {
         match &self.shadow()?.life {
             Life::Unconfirmed { doing } => Some(doing.clone()),
             Life::Live | Life::Tombstone { .. } => None,
+        }
+    }
+
+    /// Whether an operator or a window suspends, with nothing protecting from it.
+    fn is_imposed(&self) -> bool {
+        !self.person.imposed.is_empty() && !protect::is_protected(self)
+    }
+
+    /// Why nobody may be given access on what is known of the directory, if so.
+    fn too_old(&self) -> Option<HeldWhy> {
+        if self.situation.is_stale() {
+            Some(HeldWhy::Stale)
+        } else if self.person.access.strict && !self.situation.is_complete() {
+            Some(HeldWhy::Strict)
+        } else {
+            None
         }
     }
 

@@ -339,7 +339,7 @@ fn counts(plan: &Plan, context: &GuardContext) -> (BTreeMap<Kind, usize>, usize)
     for change in plan
         .changes
         .iter()
-        .filter(|change| !is_exempt(change, context))
+        .filter(|change| !is_exempt(change, plan, context))
     {
         for kind in kinds(change) {
             *counts.entry(kind).or_default() += 1;
@@ -388,8 +388,9 @@ fn breaches(plan: &Plan, rules: &TargetRules, context: &GuardContext) -> Vec<Bre
 /// Suspending again somebody whose suspension was already confirmed is not a new effect (a restored backup, a curious
 /// administrator), and neither is going on with steps that were approved before and held up by one that failed.
 ///
+/// A window that closes or opens as an earlier run foretold for just this person is no accident.
 /// Nor is completing an account that this very run made. And what an operator ordered by name is approved by that order.
-fn is_exempt(change: &Change, context: &GuardContext) -> bool {
+fn is_exempt(change: &Change, plan: &Plan, context: &GuardContext) -> bool {
     let again = matches!(change.action, Action::Suspend(_))
         && (change.reason == Reason::Drift || change.resumes)
         && !change.suspended_before.is_empty();
@@ -400,7 +401,14 @@ fn is_exempt(change: &Change, context: &GuardContext) -> bool {
         change.reason,
         Reason::Suspended(SuspendReason::Operator) | Reason::Cleared(SuspendReason::Operator)
     );
-    again || completes || ordered
+    again || completes || is_foretold(change, plan) || ordered
+}
+
+/// Whether an earlier run foretold this for just this person.
+#[must_use]
+pub fn is_foretold(change: &Change, plan: &Plan) -> bool {
+    matches!(change.action, Action::Suspend(_) | Action::Reactivate(_))
+        && plan.foretold.contains(&change.anchor)
 }
 
 /// Attributes that would be cleared on suspiciously many accounts.
@@ -444,7 +452,7 @@ fn divide(plan: &Plan, breaches: &[Breach], context: &GuardContext) -> (Changes,
         })
         .collect();
     let is_staged = |change: &Change| {
-        let counted = !is_exempt(change, context);
+        let counted = !is_exempt(change, plan, context);
         first
             || (counted
                 && kinds(change).any(|kind| over.contains(&kind) || (day && kind.is_destructive())))

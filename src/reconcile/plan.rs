@@ -57,6 +57,9 @@ pub fn reconcile(situation: &Situation<'_>) -> Reconciled {
         } else if decision.held.is_empty() {
             settled.insert(person.anchor.clone(), decision.due);
         }
+        if decision.foretold && !decision.changes.is_empty() {
+            plan.foretold.insert(person.anchor.clone());
+        }
         if decision.changes.is_empty() && decision.held.is_empty() {
             plan.unchanged += 1;
         }
@@ -78,6 +81,7 @@ fn empty(situation: &Situation<'_>) -> Plan {
         notices: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
+        foretold: std::collections::BTreeSet::new(),
         unchanged: situation.untouched,
         managed: situation.register.managed,
     }

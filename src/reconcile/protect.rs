@@ -73,6 +73,13 @@ fn allowed(policy: SyncPolicy, change: &Change) -> bool {
     }
 }
 
+/// Whether an account is protected.
+pub(super) fn is_protected(case: &Case<'_>) -> bool {
+    let rules = case.situation.rules;
+    let named = !rules.protected_people.is_empty() || !rules.protected_accounts.is_empty();
+    named && protection(case).is_some()
+}
+
 /// Why this identity's account is protected, if it is.
 fn protection(case: &Case<'_>) -> Option<String> {
     let rules = case.situation.rules;

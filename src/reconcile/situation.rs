@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::TargetRules;
+use super::access::Access;
 use super::mapping::Mapping;
 use crate::model::{
     Account, AccountId, Anchor, Basis, Capabilities, Identity, Shadow, Suspensions,
@@ -35,10 +36,14 @@ pub struct Person {
     pub presence: Presence,
     /// What we last confirmed in the target.
     pub shadow: Option<Shadow>,
-    /// Reasons to suspend that come from elsewhere than the directory (operator).
+    /// Reasons to suspend that come from elsewhere than the directory (operator, access windows).
     pub imposed: Suspensions,
-    /// The next moment at which time alone changes what is imposed.
+    /// The next moment at which an operator's order begins or ends.
     pub imposed_until: Option<Timestamp>,
+    /// What windows and orders say about them.
+    pub access: Access,
+    /// An earlier run foretold that a window closes or opens for them by now.
+    pub foretold: bool,
 }
 
 /// The target's accounts as read now.

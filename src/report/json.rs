@@ -193,6 +193,7 @@ mod tests {
             notices: Vec::new(),
             orphans: Vec::new(),
             pending: std::collections::BTreeSet::new(),
+            foretold: std::collections::BTreeSet::new(),
             unchanged: 0,
             managed: 1,
         };

@@ -101,6 +101,11 @@ pub struct Settled {
     pub digest: [u8; 16],
     /// Unix seconds from which on it must be judged again (a window edge, an expiry).
     pub due: Option<i64>,
+    /// Of the operators' orders that the judgement rests on; 0 for none. They are not part of the digest, because they
+    /// end by themselves, and that an end was foretold must still be known then.
+    pub orders: u64,
+    /// A change that was foretold is not carried out yet: it must be judged again, and is still foretold.
+    pub overdue: bool,
 }
 
 /// Everybody settled in one target, by anchor.

@@ -16,6 +16,7 @@ use crate::support::{OpenLdap, SambaAd};
 
 mod connection;
 mod fake;
+mod hours;
 
 /// Everything a read tells.
 #[derive(Default)]

@@ -6,8 +6,10 @@
     reason = "a failing test says why by panicking"
 )]
 
+mod access;
 mod apps;
 mod cli;
+mod clock;
 mod company;
 mod config;
 mod contract;

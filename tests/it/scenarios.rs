@@ -4,6 +4,7 @@
 //! go in; the plan exactly as a dry run prints it, without colour and 100 columns wide, must come out as `expected.plan`.
 //! `BLESS=1 tests/run scenarios` writes the expected files anew: read the difference before committing it.
 
+mod clock;
 mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use provost::source::settings::{
 use provost::source::{self, FetchRequest, GroupNeed};
 
 use given::Given;
+use provost::reconcile::access::{Access, AccessRules};
 
 /// Every identity of an LDIF file.
 #[derive(Default)]
@@ -41,7 +43,12 @@ impl Sieve for Everybody {
     }
 }
 
-async fn directory(path: &Path, mapping: &Mapping, flavour: Flavour) -> Everybody {
+async fn directory(
+    path: &Path,
+    mapping: &Mapping,
+    access: &AccessRules,
+    flavour: Flavour,
+) -> Everybody {
     let groups = GroupSettings {
         bases: Vec::new(),
         filter: "(|(objectClass=groupOfNames)(objectClass=group))".to_owned(),
@@ -65,6 +72,7 @@ async fn directory(path: &Path, mapping: &Mapping, flavour: Flavour) -> Everybod
         sentinels: Vec::new(),
     };
     let mut attributes = mapping.source_attributes().clone();
+    attributes.extend(access.source_attributes());
     attributes.extend(["displayname".to_owned(), "cn".to_owned()]);
     let request = FetchRequest {
         attributes,
@@ -83,10 +91,18 @@ pub(crate) async fn plan_of(folder: &Path) -> String {
     let given = Given::read(folder);
     let mapping = Mapping::compile(&given.mapping)
         .unwrap_or_else(|problems| panic!("{}: mapping: {problems:?}", folder.display()));
-    let directory = directory(&folder.join("source.ldif"), &mapping, given.flavour).await;
+    let access = clock::rules(&given.access, folder);
+    let directory = directory(
+        &folder.join("source.ldif"),
+        &mapping,
+        &access,
+        given.flavour,
+    )
+    .await;
     let rules = given.rules();
     let capabilities = given.capabilities();
-    let situation = situation(&given, &mapping, &rules, &capabilities, directory, folder);
+    let people = clock::people(&given, &access, directory.people);
+    let situation = situation(&given, &mapping, &rules, &capabilities, people, folder);
     let decided = reconcile(&situation);
     let context = GuardContext {
         now: given.now,
@@ -111,21 +127,10 @@ fn situation<'a>(
     mapping: &'a Mapping,
     rules: &'a provost::reconcile::TargetRules,
     capabilities: &'a Capabilities,
-    directory: Everybody,
+    mut people: Vec<Person>,
     folder: &Path,
 ) -> Situation<'a> {
-    let people_read = directory.people.len() as u64;
-    let mut people: Vec<Person> = directory
-        .people
-        .into_iter()
-        .map(|identity| Person {
-            anchor: identity.anchor.clone(),
-            shadow: given.shadow(&identity.anchor),
-            presence: Presence::Present(identity.into()),
-            imposed: BTreeSet::new(),
-            imposed_until: None,
-        })
-        .collect();
+    let people_read = people.len() as u64;
     for shadow in given.shadows() {
         if !people.iter().any(|person| person.anchor == shadow.anchor) {
             people.push(Person {
@@ -134,6 +139,8 @@ fn situation<'a>(
                 shadow: Some(shadow),
                 imposed: BTreeSet::new(),
                 imposed_until: None,
+                access: Access::default(),
+                foretold: false,
             });
         }
     }
@@ -141,7 +148,7 @@ fn situation<'a>(
         if let Some(presence) = given.presence(&person.anchor) {
             person.presence = presence;
         }
-        person.imposed = given.imposed(&person.anchor);
+        person.imposed.extend(given.imposed(&person.anchor));
     }
     let accounts = given::accounts(&folder.join("accounts.toml"));
     let register = register(given, mapping);

@@ -142,6 +142,7 @@ fn plan(people: u64) -> Plan {
         notices: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
+        foretold: std::collections::BTreeSet::new(),
         unchanged: 0,
         managed: 0,
     }

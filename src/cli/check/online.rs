@@ -2,6 +2,7 @@
 //!
 //! Remembers nothing: no state directory is opened, and nothing found here changes what is done later.
 
+use super::windows;
 use crate::cli::args::Global;
 use crate::cli::out::Out;
 use crate::cli::progress::Progress;
@@ -39,6 +40,11 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
             &findings.collect::<Vec<_>>(),
             &mut text,
         ));
+        let told = windows::people(config, name).await?;
+        if told.contains("\n  !!") || told.starts_with("  !!") {
+            outcome = outcome.max(Outcome::Failed);
+        }
+        text.push_str(&told);
     }
     for spec in &config.targets {
         let name = &spec.name;

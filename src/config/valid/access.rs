@@ -276,6 +276,7 @@ pub fn of_target(section: &Section<'_>, target: &str, shared: &Shared) -> Access
         policies: shared.policies.clone(),
         combine: Combine::Intersection,
         exempt: Arc::clone(&shared.exempt),
+        protected: Arc::default(),
         zones: shared.zones.clone(),
     };
     let mut count = shared.names.len();

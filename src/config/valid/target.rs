@@ -14,6 +14,7 @@ use crate::config::keys;
 use crate::config::raw::{Section, not_an_option};
 use crate::config::syntax;
 use crate::model::{CredentialMode, How};
+use crate::reconcile::access::Named;
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{DriftPolicy, HeirRule, Procedures, SyncPolicy, TargetRules};
 
@@ -56,10 +57,12 @@ pub fn read(
         .and_then(|(_, compiled)| compiled.as_deref());
     let rules = rules(section, name.clone());
     let (can, connector) = connector::read(section, kind, compiled, outside);
-    let access = access::of_target(section, name.as_deref().unwrap_or_default(), shared);
+    let mut access = access::of_target(section, name.as_deref().unwrap_or_default(), shared);
     if let Some(rules) = &rules {
         possible(section, rules, can);
         access::sensible(section, &access, rules, can.real);
+        let protected = rules.protected_people.iter().map(String::as_str);
+        access.protected = Arc::new(Named::of(protected));
     }
     let confirm_absence_reads = section.number("confirm-absence-reads", 2..=10).unwrap_or(2);
     let password = password::read(section);

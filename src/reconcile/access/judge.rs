@@ -102,6 +102,10 @@ impl<'r> Judge<'r> {
 
     fn apply(&self, identity: &Identity) -> Applying {
         let mut found = Applying::default();
+        if self.rules.protected.contains(identity) {
+            found.exempt = true;
+            return found;
+        }
         match self.rules.exempt.means(identity) {
             Ok(true) => {
                 found.exempt = true;

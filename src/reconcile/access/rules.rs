@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::judge::Judge;
-use super::policy::{Assignment, Policy};
+use super::policy::{Assignment, Named, Policy};
 use super::verdict::{Access, Transition};
 use super::zones::Zones;
 use crate::model::{Identity, Override};
@@ -51,6 +51,8 @@ pub struct AccessRules {
     pub combine: Combine,
     /// People whom no window touches.
     pub exempt: Arc<Assignment>,
+    /// People whose accounts are protected in this target: no window touches them either.
+    pub protected: Arc<Named>,
     /// The time zones.
     pub zones: Zones,
 }
@@ -64,6 +66,7 @@ impl AccessRules {
             policies: Vec::new(),
             combine: Combine::Intersection,
             exempt: Arc::default(),
+            protected: Arc::default(),
             zones: Zones::bundled(),
         }
     }

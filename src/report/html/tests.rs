@@ -44,6 +44,7 @@ fn plan() -> Plan {
         notices: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
+        foretold: std::collections::BTreeSet::new(),
         unchanged: 2,
         managed: 3,
     }

@@ -171,6 +171,8 @@ fn held_why(why: &HeldWhy) -> &'static str {
         HeldWhy::AccountGone => "account-gone",
         HeldWhy::Unconfirmed(_) => "unconfirmed",
         HeldWhy::Stale => "stale",
+        HeldWhy::Strict => "strict",
+        HeldWhy::Access(_) => "access",
         HeldWhy::Incapable(_) => "incapable",
         HeldWhy::NoHeir { .. } => "no-heir",
     }

@@ -1,6 +1,7 @@
 //! Everything about one person and one target: what is known, what is decided, and why nothing happened.
 
 use crate::model::{Effect, Identity, Plan, Shadow, SourceValue};
+use crate::reconcile::access::{Access, Because};
 use crate::reconcile::mapping::{self, Explained, Projected, Scope};
 use crate::report::paint::{ALERT, FAINT, GAIN, LOSS, Look};
 use crate::report::safe;
@@ -16,6 +17,8 @@ pub struct Explanation<'a> {
     pub identity: Option<&'a Identity>,
     /// What the mapping makes of them, and how.
     pub mapped: Option<&'a mapping::Explanation>,
+    /// What windows and overrides say now.
+    pub access: Option<&'a Access>,
     /// What was last confirmed.
     pub shadow: Option<&'a Shadow>,
     /// The plan, cut down to this person; `None` if none could be made.
@@ -45,6 +48,9 @@ pub fn explain(all: &Explanation<'_>, look: Look) -> String {
     if let Some(mapped) = all.mapped {
         clauses(&mapped.scope, &mut out);
         made(mapped, &mut out);
+    }
+    if let Some(access) = all.access {
+        windows(access, &mut out);
     }
     match all.shadow {
         Some(shadow) => confirmed(shadow, &mut out),
@@ -110,6 +116,40 @@ fn person(identity: &Identity, out: &mut Page) {
             };
             out.line(&format!("  {:<24}  {value}", safe::text(name)));
         }
+    }
+}
+
+/// What windows and overrides say, and what happens next by the clock.
+fn windows(access: &Access, out: &mut Page) {
+    let state = match (&access.hold, access.open) {
+        (Some(_), _) => "undecided",
+        (None, true) => "open",
+        (None, false) => "closed",
+    };
+    out.heading(&format!("Access by the clock: {state}"));
+    for part in access.parts.iter() {
+        let (mark, style) = if part.open {
+            ("open  ", GAIN)
+        } else {
+            ("closed", LOSS)
+        };
+        let mark = out.look.paint(style, mark);
+        let (policy, rule, zone) = (safe::text(&part.policy), safe::text(&part.rule), &part.zone);
+        out.line(&format!("  {mark}  {policy}: {rule}, {zone}"));
+    }
+    match access.because {
+        Because::Policies => {}
+        Because::NoPolicy
+        | Because::Exempt
+        | Because::Granted { .. }
+        | Because::Suspended { .. }
+        | Because::Unknown(_) => out.prose(2, FAINT, &safe::text(&access.why())),
+    }
+    if let Some(next) = access.next_in_words() {
+        out.line(&format!("  {}", safe::text(&next)));
+    }
+    for notice in &access.notices {
+        out.prose(2, ALERT, &safe::text(notice));
     }
 }
 

@@ -182,6 +182,7 @@ mod tests {
             notices: Vec::new(),
             orphans: (0..12).map(orphan).collect(),
             pending: std::collections::BTreeSet::new(),
+            foretold: std::collections::BTreeSet::new(),
             unchanged: 296,
             managed: 298,
         }

@@ -77,6 +77,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             notices: Vec::new(),
             orphans: Vec::new(),
             pending: BTreeSet::new(),
+            foretold: BTreeSet::new(),
             unchanged: 0,
             managed,
         }

@@ -40,7 +40,8 @@ fn reasons(person: &Person, world: &World) -> Suspensions {
             reasons.extend(evidence(&world.directory[&number(&person.anchor)], world));
         }
         Presence::Gone => drop(reasons.insert(SuspendReason::Leaver)),
-        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => reasons.clear(),
+        // An operator's order stands whatever the directory says.
+        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => {}
     }
     reasons
 }

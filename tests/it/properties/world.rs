@@ -10,6 +10,7 @@ use provost::model::{
     Account, AccountId, Action, Anchor, Attributes, Basis, Capabilities, Change, Group, Identity,
     Life, Origin, Shadow, SourceState, SuspendReason, Suspensions, Value,
 };
+use provost::reconcile::access::Access;
 use provost::reconcile::guard::ApprovedPlan;
 use provost::reconcile::mapping::{Mapping, Projected};
 use provost::reconcile::{
@@ -220,6 +221,8 @@ impl World {
                 presence: self.presence(n, reading),
                 shadow: self.shadows.get(&anchor(n)).cloned(),
                 imposed_until: None,
+                access: Access::default(),
+                foretold: false,
                 imposed: if self.imposed.contains(&n) {
                     Suspensions::from([SuspendReason::Operator])
                 } else {

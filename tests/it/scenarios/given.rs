@@ -6,8 +6,8 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use provost::model::{
-    Account, AccountId, Anchor, Capabilities, CredentialMode, How, Life, Origin, Shadow,
-    SuspendReason, Suspensions, Value,
+    Account, AccountId, Anchor, Capabilities, CredentialMode, How, Life, Origin, OverrideEffect,
+    Shadow, SuspendReason, Suspensions, Value,
 };
 use provost::reconcile::{
     DriftPolicy, HeirRule, Limits, Presence, Procedures, Reference, SyncPolicy, TargetRules,
@@ -64,8 +64,26 @@ pub(super) struct Given {
     protected_accounts: BTreeSet<String>,
     #[serde(default)]
     protected_people: BTreeSet<String>,
+    /// `[[access]]`, `[access-rules]` and, below `[target]`, keys of the target, as a configuration file has them.
+    #[serde(default)]
+    pub access: String,
+    /// What operators ordered.
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<GivenOverride>,
+    /// Whose windows an earlier run foretold.
+    #[serde(default)]
+    pub foretold: BTreeSet<String>,
     #[serde(default)]
     shadow: Vec<GivenShadow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GivenOverride {
+    pub anchor: String,
+    pub effect: OverrideEffect,
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
