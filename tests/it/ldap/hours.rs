@@ -30,7 +30,7 @@ fn values() -> Vec<Option<Vec<u8>>> {
 
 #[test]
 fn logon_hours_come_back_from_active_directory_bit_for_bit() {
-    let up = SambaAd::start(400);
+    let up = SambaAd::start(1000);
     let found = up.search(&[
         "-E",
         "pr=500/noprompt",
