@@ -101,28 +101,7 @@ pub(super) async fn gather<'a>(
     if !due.is_empty() || listing {
         shadows = Shadows::read(inputs, &due, listing)?;
     }
-    let mut people = Vec::with_capacity(due.len());
-    let confirm = confirm(inputs.spec);
-    let mut asked = Asked {
-        judge: inputs.spec.access.at(inputs.now),
-        orders: &orders,
-    };
-    for anchor in due {
-        let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
-        let shadow = shadows.by_anchor.remove(&anchor);
-        let foretold = digests.get(&anchor).is_some_and(|rests| rests.foretold);
-        people.push(Person {
-            foretold,
-            ..person(anchor, presence, shadow, inputs, &mut asked)?
-        });
-    }
-    if listing {
-        // People whose accounts we manage and whom this source never returned.
-        for (anchor, shadow) in std::mem::take(&mut shadows.by_anchor) {
-            let (presence, shadow) = (Presence::Unproven, Some(shadow));
-            people.push(person(anchor, presence, shadow, inputs, &mut asked)?);
-        }
-    }
+    let mut people = gather_people(inputs, due, listing, &orders, &digests, &mut shadows)?;
     let failed = |error| EngineError::Target {
         target: inputs.spec.name.clone(),
         error,
@@ -158,6 +137,40 @@ pub(super) async fn gather<'a>(
         digests,
         observed,
     })
+}
+
+/// Everybody who must be decided about, with what is known of them.
+fn gather_people(
+    inputs: &Inputs<'_>,
+    due: Vec<Anchor>,
+    listing: bool,
+    orders: &Orders,
+    digests: &Digests,
+    shadows: &mut Shadows,
+) -> Result<Vec<Person>, EngineError> {
+    let mut people = Vec::with_capacity(due.len());
+    let confirm = confirm(inputs.spec);
+    let mut asked = Asked {
+        judge: inputs.spec.access.at(inputs.now),
+        orders,
+    };
+    for anchor in due {
+        let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
+        let shadow = shadows.by_anchor.remove(&anchor);
+        let foretold = digests.get(&anchor).is_some_and(|rests| rests.foretold);
+        people.push(Person {
+            foretold,
+            ..person(anchor, presence, shadow, inputs, &mut asked)?
+        });
+    }
+    if listing {
+        // People whose accounts we manage and whom this source never returned.
+        for (anchor, shadow) in std::mem::take(&mut shadows.by_anchor) {
+            let (presence, shadow) = (Presence::Unproven, Some(shadow));
+            people.push(person(anchor, presence, shadow, inputs, &mut asked)?);
+        }
+    }
+    Ok(people)
 }
 
 /// What windows and orders are asked of.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use provost::reconcile::access::HoursMode;
 
 use super::{GroupNeed, SambaAd, Tray, fetch, request, samba, shortfalls};
-use crate::windows::hours_rules;
+use crate::access::hours_rules;
 
 /// Every mask with a single bit, none, all, a wrong length, and none at all.
 fn values() -> Vec<Option<Vec<u8>>> {
