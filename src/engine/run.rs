@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::flow::OneTarget;
 use super::gather::View;
 use super::result::{RunReport, TargetReport};
@@ -164,7 +166,7 @@ impl Session {
             return TargetReport::failed(target, &error);
         }
         let session = self.clone();
-        let run = tokio::spawn(async move {
+        let work = async move {
             let one = OneTarget {
                 session: &session,
                 spec: &spec,
@@ -175,7 +177,9 @@ impl Session {
                 dry: how.dry,
             };
             Box::pin(one.run()).await
-        });
+        };
+        // What happens inside is told as part of whatever it was begun for.
+        let run = tokio::spawn(work.instrument(tracing::Span::current()));
         run.await.unwrap_or_else(|_panic| {
             TargetReport::failed(target, &EngineError::Panicked(target.to_owned()))
         })

@@ -152,7 +152,7 @@ fn a_slow_target_delays_neither_another_one_nor_its_own_edges() {
     // Forty people more, and an application that takes its time over each.
     let more = Company::new(43);
     company.people.extend(more.people.into_iter().skip(3));
-    company.targets.insert("slow", vec!["slow=400".to_owned()]);
+    company.targets.insert("slow", vec!["slow=150".to_owned()]);
     company.publish();
     assert_eq!(service.command(&["reload"]).status.code(), Some(0));
     service.clock("2026-11-23T03:00:00Z");
