@@ -104,6 +104,7 @@ fn show(found: &TargetWindows) -> Windows<'_> {
         shortfalls: &found.shortfalls,
         time_zones: &found.time_zones,
         policies: found.policies,
+        pace: found.pace,
         people: &found.people,
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, future, stream};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ use crate::target::ConnectorError;
 pub(super) const WINDOW: usize = 512;
 /// Why a change was not begun although nothing was wrong.
 const INTERRUPTED: &str = "the run was asked to end early";
+/// So many suspensions in one run tell how fast the application is.
+const MEASURED: u64 = 20;
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
 const FAILURES: usize = 20;
 
@@ -75,6 +78,8 @@ pub(super) struct Applied {
     pub results: Vec<ChangeResult>,
     /// Why it stopped early.
     pub stopped: Option<ConnectorError>,
+    /// How long taking one account's access away took, on average, in thousandths of a second.
+    pub pace: Option<u64>,
 }
 
 /// What is known while applying.
@@ -82,6 +87,7 @@ pub(super) struct Applied {
 pub(super) struct Progress {
     blocked: HashSet<Anchor>,
     failures: usize,
+    made: u64,
     /// Set as soon as it is known that no further call makes sense.
     stop: AtomicBool,
     total: usize,
@@ -98,10 +104,21 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
         if group.first().map(rank) == Some(Action::Entitle.as_str()) {
             members::entitle(group, &mut progress, by).await?;
         } else {
+            let (began, before) = (Instant::now(), progress.made);
             one_by_one(group, &mut progress, by).await?;
+            if matches!(group.first().map(|c| &c.action), Some(Action::Suspend(_))) {
+                let made = progress.made.saturating_sub(before);
+                progress.applied.pace = pace(began.elapsed(), made);
+            }
         }
     }
     Ok(progress.applied)
+}
+
+/// The average, if enough was done to speak of one.
+fn pace(took: Duration, made: u64) -> Option<u64> {
+    let millis = u64::try_from(took.as_millis()).ok()?;
+    (made >= MEASURED).then(|| millis.div_ceil(made).max(1))
 }
 
 fn rank(change: &Arc<Change>) -> &'static str {
@@ -291,6 +308,7 @@ impl Progress {
         match &performed.status {
             ChangeStatus::Done | ChangeStatus::DoneWith(_) => {
                 self.failures = self.failures.saturating_sub(1);
+                self.made += 1;
             }
             ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) => {
                 // Once nothing may be begun, what was cut short says nothing about the application either.

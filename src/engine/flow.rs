@@ -226,6 +226,7 @@ impl OneTarget<'_> {
             verdict: Some(verdict),
             results: Vec::new(),
             frozen: None,
+            pace: None,
             error: None,
             remarks: Vec::new(),
             outcome: crate::model::Outcome::NothingToDo,
@@ -286,6 +287,7 @@ impl OneTarget<'_> {
             None if unmade => Retry::Soon,
             None => Retry::No,
         };
+        report.pace = applied.pace;
         report.error = applied.stopped.map(|error| error.to_string());
         Ok(())
     }

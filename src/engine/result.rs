@@ -67,6 +67,9 @@ pub struct TargetReport {
     pub results: Vec<ChangeResult>,
     /// The order that froze this target: nothing was written, or no more from then on.
     pub frozen: Option<Freeze>,
+    /// How long taking one account's access away took, on average, in thousandths of a second; `None` if too few were
+    /// to tell.
+    pub pace: Option<u64>,
     /// Why no plan could be made, or why applying stopped.
     pub error: Option<String>,
     /// Remarks on the run itself (recovered operations, a rebuilt store).
@@ -173,6 +176,7 @@ impl TargetReport {
             uses: Vec::new(),
             results: Vec::new(),
             frozen: None,
+            pace: None,
             error: Some(error.to_string()),
             remarks: Vec::new(),
             outcome: error.outcome(),

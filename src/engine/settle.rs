@@ -10,6 +10,9 @@ use crate::model::{Action, Anchor, Change};
 use crate::reconcile::guard::{Kind, is_foretold, kind};
 use crate::store::{PastEffect, Release, Settled};
 
+/// How long taking one account's access away took last, under this name, in thousandths of a second.
+pub(super) const PACE: &str = "suspend-millis";
+
 /// Marks as settled everybody whose account now is as wanted, and unmarks those where something went wrong.
 pub(super) fn settle(
     session: &Session,
@@ -113,6 +116,9 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
     );
     let waiting = report.waiting().len() as u64;
     meta.counters.insert(WAITING.to_owned(), waiting);
+    if let Some(pace) = report.pace {
+        meta.counters.insert(PACE.to_owned(), pace);
+    }
     if let Some(plan) = &report.plan {
         // Of what was seen while frozen nothing was recorded.
         if plan.basis.live && report.frozen.is_none() {

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::orders::standing;
 use super::run::Read;
+use super::settle::PACE;
 use super::snapshot::Standing;
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
-use crate::reconcile::access::{Outlook, outlook};
+use crate::reconcile::access::{Outlook, Pace, outlook};
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,8 @@ pub struct TargetWindows {
     pub time_zones: String,
     /// How many policies hold for the target.
     pub policies: usize,
+    /// How fast the application takes access away, if that is known.
+    pub pace: Option<Pace>,
     /// The people, ordered by name and anchor.
     pub people: Vec<Outlook>,
 }
@@ -77,6 +80,13 @@ impl Session {
             return Err(EngineError::Refused(text));
         }
         Ok(found)
+    }
+
+    /// How fast a target takes access away, as far as is known.
+    fn pace(&self, spec: &TargetSpec) -> Result<Option<Pace>, EngineError> {
+        let meta = self.state.target_meta(&spec.name)?;
+        let measured = meta.counters.get(PACE).copied();
+        Ok(Pace::of(measured, spec.connector.requests_per_second()))
     }
 
     fn target_windows(
@@ -127,6 +137,7 @@ impl Session {
             shortfalls: snapshot.shortfalls.clone(),
             time_zones: spec.access.tz_version().to_owned(),
             policies: spec.access.policies.len(),
+            pace: self.pace(spec)?,
             people,
         })
     }

@@ -1,9 +1,11 @@
 //! What `provost windows` found, for the forms it is shown in.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::ics::Calendar;
-use crate::reconcile::access::Outlook;
+use crate::reconcile::access::{Closing, Outlook, Pace, closings};
 
 /// What was asked and when it was judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,8 +33,26 @@ pub struct Windows<'a> {
     pub time_zones: &'a str,
     /// How many policies hold.
     pub policies: usize,
+    /// How fast the application takes access away, if that is known.
+    pub pace: Option<Pace>,
     /// The people.
     pub people: &'a [Outlook],
+}
+
+impl Windows<'_> {
+    /// Every closing in the range, with the work that it makes; empty if nobody knows how fast the application is.
+    #[must_use]
+    pub fn closings(&self) -> Vec<Closing> {
+        let Some(pace) = self.pace else {
+            return Vec::new();
+        };
+        let mut people: BTreeMap<Timestamp, usize> = BTreeMap::new();
+        let edges = self.people.iter().flat_map(|one| &one.transitions);
+        for edge in edges.filter(|edge| !edge.open) {
+            *people.entry(edge.at).or_default() += 1;
+        }
+        closings(&people, pace)
+    }
 }
 
 /// A moment on the wall clock of a person, or in the given zone where none is theirs.

@@ -18,6 +18,17 @@ pub enum ConnectorSettings {
     WorkList(WorkListSettings),
 }
 
+impl ConnectorSettings {
+    /// At most this many requests a second, if there is a limit of ours.
+    #[must_use]
+    pub fn requests_per_second(&self) -> Option<u32> {
+        match self {
+            Self::Scim(scim) => scim.http.requests_per_second,
+            Self::Sandbox(_) | Self::WorkList(_) => None,
+        }
+    }
+}
+
 /// HTTP rules that hold for every HTTP connector.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {

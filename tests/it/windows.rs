@@ -224,3 +224,41 @@ fn without_a_read_there_is_nothing_to_tell_unless_asked_to_read() {
     // Looking remembers nothing.
     assert_eq!(call(&company, &["windows"]).0, 14);
 }
+
+/// What a run measured tells how long a closing takes, and how late the last one would be.
+#[test]
+fn a_closing_that_takes_long_is_told_beforehand() {
+    let mut company = Company::new(30);
+    company.publish();
+    assert_eq!(call(&company, &["sync"]).0, 0);
+    for number in 0..25 {
+        company.person(number).external = true;
+    }
+    company.break_with(&["slow=40"]);
+    company.publish();
+    assert_eq!(call(&company, &["sync"]).0, 0);
+    for number in 0..25 {
+        company.person(number).external = number % 17 == 16;
+    }
+    company.break_with(&[]);
+    company.tables = OFFICE.to_owned();
+    company.publish();
+    let range = [
+        "--read",
+        "--from",
+        "2027-03-26 Europe/Berlin",
+        "--to",
+        "2027-03-27 Europe/Berlin",
+    ];
+    let found = json(&company, &range);
+    let closing = &found["targets"][0]["closings"][0];
+    assert_eq!(closing["at"], "2027-03-26T17:00:00Z");
+    let people = found["targets"][0]["people"].as_array().unwrap().len();
+    assert_eq!(closing["people"], people, "{closing}");
+    let seconds = closing["seconds"].as_i64().unwrap();
+    assert!((1..=60).contains(&seconds), "{closing}");
+    assert_eq!(closing["late-seconds"], seconds);
+    let begin: jiff::Timestamp = closing["begin"].as_str().unwrap().parse().unwrap();
+    let at: jiff::Timestamp = "2027-03-26T17:00:00Z".parse().unwrap();
+    assert_eq!(at.duration_since(begin).as_secs(), seconds);
+}

@@ -5,6 +5,7 @@
 //! The rules are described in `docs/access-windows.md`.
 
 mod calendar;
+mod early;
 mod event;
 mod hours;
 mod ics;
@@ -21,6 +22,7 @@ mod week;
 mod zones;
 
 pub use calendar::{Calendar, Half};
+pub use early::{Closing, EARLIEST, Pace, closings};
 pub use hours::Hours;
 pub use judge::Judge;
 pub use outlook::{Outlook, outlook};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::VERSION;
-use crate::reconcile::access::Outlook;
+use crate::reconcile::access::{Closing, Outlook};
 use crate::report::windows::{Asked, Windows};
 
 /// The document of kind `windows`.
@@ -29,6 +29,7 @@ struct TargetV1<'a> {
     shortfalls: &'a [String],
     time_zones: &'a str,
     policies: usize,
+    closings: Vec<ClosingV1>,
     people: Vec<PersonV1<'a>>,
 }
 
@@ -61,6 +62,28 @@ struct PartV1<'a> {
 struct EdgeV1 {
     at: String,
     open: bool,
+}
+
+#[derive(Debug, JsonSchema, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ClosingV1 {
+    at: String,
+    people: usize,
+    seconds: i64,
+    begin: String,
+    late_seconds: i64,
+}
+
+impl ClosingV1 {
+    fn new(closing: &Closing) -> Self {
+        Self {
+            at: closing.at.to_string(),
+            people: closing.people,
+            seconds: closing.takes.as_secs(),
+            begin: closing.begin.to_string(),
+            late_seconds: closing.late.as_secs(),
+        }
+    }
 }
 
 impl<'a> PersonV1<'a> {
@@ -120,6 +143,7 @@ pub fn windows(all: &[Windows<'_>], asked: &Asked) -> String {
                 shortfalls: one.shortfalls,
                 time_zones: one.time_zones,
                 policies: one.policies,
+                closings: one.closings().iter().map(ClosingV1::new).collect(),
                 people: one.people.iter().map(PersonV1::new).collect(),
             })
             .collect(),

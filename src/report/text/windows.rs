@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anstyle::Style;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::reconcile::access::Outlook;
 use crate::report::paint::{ALERT, CHANGE, FAINT, GAIN, LOSS, Look};
@@ -23,6 +23,7 @@ pub fn windows(all: &[Windows<'_>], asked: &Asked, look: Look) -> String {
         header(one, asked, &mut out);
         state(one, asked, &mut out);
         if asked.to.is_some() {
+            work(one, asked, &mut out);
             transitions(one, asked, &mut out);
         }
     }
@@ -93,6 +94,29 @@ fn why(person: &Outlook) -> String {
     let access = safe::text(&person.access.why());
     parts.push(&access);
     parts.join("; ")
+}
+
+/// Closings that take long enough to matter.
+fn work(one: &Windows<'_>, asked: &Asked, out: &mut Page) {
+    let long = SignedDuration::from_mins(1);
+    let all = one.closings();
+    for closing in all.iter().filter(|closing| closing.late > long) {
+        let (people, takes) = (closing.people, minutes(closing.takes));
+        let at = wall(closing.at, asked);
+        let (late, begin) = (minutes(closing.late), wall(closing.begin, asked));
+        let line = format!(
+            "! closing {people} at {at} takes {takes}: the last one is closed {late} late; to be done in time it would have to begin at {begin}"
+        );
+        out.prose(2, ALERT, &line);
+    }
+}
+
+fn minutes(time: SignedDuration) -> String {
+    let minutes = (time.as_secs() + 59) / 60;
+    match minutes {
+        1 => "1 minute".to_owned(),
+        n => format!("{n} minutes"),
+    }
 }
 
 fn transitions(one: &Windows<'_>, asked: &Asked, out: &mut Page) {
