@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod deliver;
 pub mod document;
 pub mod engine;
 pub mod model;

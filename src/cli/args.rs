@@ -102,6 +102,10 @@ pub(super) enum Command {
     LogLevel(LogLevel),
     /// Look at and look after what is remembered.
     State(State),
+    /// See what became of letters, and try them again.
+    Delivery(Delivery),
+    /// Make, check and rotate the key that passwords are sealed with.
+    Secrets(SecretStore),
     /// Build a company of 300 people and see joiner, mover, leaver and rehire for real.
     Demo(Demo),
     /// Write the JSON Schema of the reports that --json writes.
@@ -358,6 +362,49 @@ pub(super) enum StateCommand {
         /// The person's anchor.
         anchor: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Delivery {
+    #[command(subcommand)]
+    pub(super) command: DeliveryCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeliveryCommand {
+    /// List letters that wait, were handed over or were given up.
+    List,
+    /// Let letters that wait or were given up be tried by the next run.
+    Retry,
+    /// Send a letter without any password to an address.
+    Test {
+        /// The address.
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SecretStore {
+    #[command(subcommand)]
+    pub(super) command: SecretsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Make a new key. Never overwrites one.
+    Init {
+        /// The file for it, readable by its owner only.
+        #[arg(value_name = "FILE", required_unless_present = "stdout")]
+        file: Option<PathBuf>,
+        /// Write the key itself to standard output instead, for a pipe.
+        #[arg(long, conflicts_with = "file")]
+        stdout: bool,
+    },
+    /// Open every sealed secret once. Shows none.
+    Verify,
+    /// Seal everything anew with the configured key.
+    Rotate,
 }
 
 #[derive(Debug, Args)]

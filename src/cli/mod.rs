@@ -7,6 +7,7 @@ mod apply;
 mod args;
 mod check;
 mod completions;
+mod delivery;
 mod demo;
 mod engine;
 mod explain;
@@ -22,6 +23,7 @@ mod progress;
 mod release;
 mod run;
 mod schema;
+mod secrets;
 mod service;
 mod show;
 mod state;
@@ -79,8 +81,10 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
             let level = args.level.clone();
             service::must_ask(control::Command::LogLevel { level }, global, out)
         }
+        Command::Secrets(args) => secrets::run(args, global, out),
         Command::State(args) => state::run(args, global, out),
         Command::Schema => schema::run(out),
+        Command::Delivery(args) => delivery::run(args, global, out),
         Command::Demo(args) => demo::run(args, global, out),
         Command::WorkList(args) => worklist::run(args, global, out),
         Command::Completions(args) => completions::run(args, out),

@@ -2,6 +2,15 @@
 //!
 //! The manual page must describe each of them; a test compares.
 
+mod secrets;
+mod service;
+
+pub use secrets::{
+    DELIVERY_SMTP, DELIVERY_WEBHOOK, LETTER, LETTER_CLOSING, PASSWORD_CLASSES, SECRET_STORE,
+    TARGET_PASSWORD,
+};
+pub use service::{CONTROL, METRICS, OWN_SCHEDULE, SCHEDULE};
+
 /// The keys of one table.
 #[derive(Debug)]
 pub struct Keys {
@@ -18,6 +27,7 @@ pub const ROOT: Keys = Keys {
         "version",
         "state-dir",
         "secrets",
+        "delivery",
         "schedule",
         "control",
         "metrics",
@@ -26,36 +36,6 @@ pub const ROOT: Keys = Keys {
         "access",
         "access-rules",
     ],
-};
-
-/// How secrets of our own making are kept.
-pub const SECRET_STORE: Keys = Keys {
-    table: "[secrets]",
-    keys: &["key", "old-keys"],
-};
-
-/// When the daemon works.
-pub const SCHEDULE: Keys = Keys {
-    table: "[schedule]",
-    keys: &["zone", "sync", "reconcile", "jitter"],
-};
-
-/// When it works on one source or target.
-pub const OWN_SCHEDULE: Keys = Keys {
-    table: "[source.schedule] or [target.schedule]",
-    keys: &["zone", "sync", "reconcile"],
-};
-
-/// Who may speak to the daemon.
-pub const CONTROL: Keys = Keys {
-    table: "[control]",
-    keys: &["path", "view-group", "operate-group"],
-};
-
-/// Where the daemon is measured.
-pub const METRICS: Keys = Keys {
-    table: "[metrics]",
-    keys: &["listen"],
 };
 
 /// A source before its type is known.
@@ -349,26 +329,6 @@ pub const TARGET_LIMITS: Keys = Keys {
     ],
 };
 
-/// What passwords look like.
-pub const TARGET_PASSWORD: Keys = Keys {
-    table: "[target.password]",
-    keys: &[
-        "length",
-        "classes",
-        "symbols",
-        "forbidden",
-        "no-ambiguous",
-        "max-repeat",
-        "must-begin-with-letter",
-    ],
-};
-
-/// Which characters passwords have.
-pub const PASSWORD_CLASSES: Keys = Keys {
-    table: "classes",
-    keys: &["lower", "upper", "digit", "symbol"],
-};
-
 /// What a practice target can do.
 pub const CAPABILITIES: Keys = Keys {
     table: "[target.capabilities]",
@@ -427,6 +387,10 @@ pub const AUTH_CLIENT: Keys = Keys {
 pub const ALL: &[&Keys] = &[
     &ROOT,
     &SECRET_STORE,
+    &DELIVERY_SMTP,
+    &DELIVERY_WEBHOOK,
+    &LETTER,
+    &LETTER_CLOSING,
     &SCHEDULE,
     &OWN_SCHEDULE,
     &CONTROL,
@@ -467,6 +431,7 @@ const SECRETS: &[&str] = &[
     "client-secret",
     "key",
     "old-keys",
+    "secret",
 ];
 
 /// Whether some table has this key.

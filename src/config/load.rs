@@ -135,6 +135,14 @@ pub fn load_embedded(folder: &Path, files: &[(&str, &str)]) -> Result<Loaded, Pr
     load(&folder.join(main), Secrets::Load)
 }
 
+/// Writes a new key into a file that must not be there yet, readable by its owner only, and makes it durable.
+///
+/// # Errors
+/// When the file is there, or cannot be written.
+pub fn write_key(path: &Path, key: &str) -> Result<(), String> {
+    files::write_new(path, key).map_err(|why| format!("{}: {why}", path.display()))
+}
+
 /// A mapping file that was read.
 struct ReadMapping {
     text: String,

@@ -16,7 +16,9 @@ mod units;
 mod valid;
 
 pub use diagnostic::{FileProblems, Problems, Severity};
-pub use load::{Loaded, load, load_embedded, rehearsed_time, system_zone};
+pub use load::{Loaded, load, load_embedded, rehearsed_time, system_zone, write_key};
 pub use moment::{Lean, Moment, moment};
 pub use timetable::Timetable;
-pub use valid::{Config, Control, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec};
+pub use valid::{
+    Config, Control, DeliverySpec, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec,
+};

@@ -8,6 +8,7 @@ mod access;
 mod auth;
 mod common;
 mod connector;
+mod delivery;
 mod limits;
 mod password;
 mod secrets;
@@ -30,8 +31,10 @@ use zeroize::Zeroizing;
 use super::keys;
 use super::raw::{Findings, Located, Section};
 use super::secret::Reference;
+use crate::deliver::settings::DeliverySettings;
 use crate::model::Problem;
 use crate::reconcile::access::{AccessRules, Policy, Zones};
+use crate::reconcile::letters::LetterRules;
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::password::PasswordPolicy;
 use crate::reconcile::{Limit, TargetRules};
@@ -60,6 +63,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// How passwords of our own making are sealed; nothing that needs one can be configured without it.
     pub vault: Option<VaultSpec>,
+    /// How people are told their passwords; `None` if they are not told by us.
+    pub delivery: Option<DeliverySpec>,
     /// The directories, in the order of the file.
     pub sources: Vec<SourceSpec>,
     /// The applications, in the order of the file.
@@ -85,6 +90,15 @@ pub struct VaultSpec {
     pub reference: String,
     /// The keys; `None` when secrets are not loaded.
     pub keys: Option<VaultKeys>,
+}
+
+/// How people are told, and what.
+#[derive(Clone, Debug)]
+pub struct DeliverySpec {
+    /// How letters are handed over.
+    pub settings: DeliverySettings,
+    /// Which letters there are.
+    pub letters: Arc<LetterRules>,
 }
 
 /// A directory.
@@ -222,6 +236,11 @@ pub fn read(
         .iter()
         .map(|section| target::read(section, &access, outside))
         .collect();
+    let names: Vec<String> = target_sections
+        .iter()
+        .filter_map(|section| Some(name_of(section)?.value))
+        .collect();
+    let delivery = delivery::read(&root, &names, outside);
     if source_sections.is_empty() && !root.has("source") {
         root.missing(
             "source",
@@ -247,6 +266,7 @@ pub fn read(
     Some(Config {
         state_dir: state_dir?,
         vault: vault?,
+        delivery: delivery?,
         sources: sources.into_iter().collect::<Option<_>>()?,
         targets: targets.into_iter().collect::<Option<_>>()?,
         control,

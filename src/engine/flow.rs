@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use super::apply::{Applying, apply};
 use super::book::Book;
 use super::gather::{Gathered, Inputs, View, gather};
+use super::letters;
 use super::orders::frozen;
 use super::recover::{self, Recovered, recover};
 use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
-use crate::model::{Action, Anchor, Freeze, Plan};
+use crate::model::{Action, Anchor, Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
@@ -60,8 +61,9 @@ impl OneTarget<'_> {
         let gathered = self
             .unless_stopped(self.gather(&*reader, &recovered, self.view))
             .await?;
-        let decided = reconcile(&gathered.situation);
-        let mut report = self.judge(decided.plan, &BTreeSet::new())?;
+        let mut plan = reconcile(&gathered.situation).plan;
+        plan.letters = self.letters(&plan);
+        let mut report = self.judge(plan, &BTreeSet::new())?;
         let recovered = recovered.into_iter().map(|found| found.remark);
         let assumed = self.session.clock.assumed().map(|at| {
             format!("as if it were {at}, with the directory and the accounts as they are now")
@@ -110,6 +112,14 @@ impl OneTarget<'_> {
             report.retry = Retry::No;
         }
         report.outcome = report.judge(false);
+        // What was changed stays changed, whatever becomes of the letters.
+        if report.frozen.is_none()
+            && let Err(error) =
+                letters::post(self.session, self.spec, self.snapshot, &mut report).await
+        {
+            report.error.get_or_insert(error.to_string());
+            report.outcome = report.judge(false);
+        }
         Ok(report)
     }
 
@@ -128,6 +138,11 @@ impl OneTarget<'_> {
         }
     }
 
+    /// The letters that go with a plan; none is sent here.
+    fn letters(&self, plan: &Plan) -> Vec<Letter> {
+        letters::foresee(self.session, &self.spec.name, self.snapshot, &plan.changes)
+    }
+
     /// Look, decide, judge, apply, settle: once.
     async fn pass(
         &self,
@@ -138,7 +153,8 @@ impl OneTarget<'_> {
         let reader: &dyn AccountReader = &**writer;
         let gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
         self.observe(&gathered)?;
-        let Reconciled { plan, settled } = reconcile(&gathered.situation);
+        let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
+        plan.letters = self.letters(&plan);
         // Everything a plan is made from takes far more memory than the plan.
         let digests = gathered.digests;
         drop(gathered.situation);

@@ -6,7 +6,9 @@ mod clock;
 mod error;
 mod flow;
 mod gather;
+mod handover;
 mod intent;
+mod letters;
 mod look;
 mod members;
 mod orders;
@@ -26,6 +28,8 @@ mod windows;
 pub use clock::Clock;
 pub use error::EngineError;
 pub use gather::View;
+pub use handover::{HANDOVER, Handover};
+pub use letters::{Posted, Standing};
 pub use orders::{
     FreezeStatus, Frozen, LONGEST_DAYS, OverrideGiven, OverrideList, OverrideOrder, Thawed,
 };

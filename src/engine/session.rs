@@ -336,6 +336,9 @@ pub fn needs(config: &Config, source: &str) -> FetchRequest {
         request
             .attributes
             .extend(["displayname".to_owned(), "cn".to_owned()]);
+        if let Some(delivery) = &config.delivery {
+            request.attributes.extend(delivery.letters.attributes());
+        }
         request.attributes.extend(target.access.source_attributes());
         for used in std::iter::once(target.mapping.group_need()).chain(target.access.group_needs())
         {

@@ -12,6 +12,7 @@ mod credential;
 mod dn;
 mod how;
 mod identity;
+mod letter;
 mod outcome;
 mod overrides;
 mod plan;
@@ -29,6 +30,7 @@ pub use credential::{CredentialMode, Password, PasswordState, PasswordStep};
 pub use dn::{Dn, dn_key, dn_wide_key, normalise as normalise_dn};
 pub use how::{How, despite_failure};
 pub use identity::{Fingerprint, Group, Identity, Sieve, SourceState};
+pub use letter::{Letter, LetterKind};
 pub use outcome::Outcome;
 pub use overrides::{Override, OverrideEffect};
 pub use plan::{

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{AccountId, Anchor, How, PasswordStep, SuspendReason, Suspensions, Value};
+use super::{AccountId, Anchor, How, Letter, PasswordStep, SuspendReason, Suspensions, Value};
 
 /// What is done to one account. The order of the variants is the order of application.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -389,6 +389,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// Remarks.
     pub notices: Vec<Notice>,
+    /// Letters that go with the changes. No part of the digest: an address may change between planning and sending.
+    pub letters: Vec<Letter>,
     /// Accounts nobody owns. Filled only when the live accounts were listed.
     pub orphans: Vec<Orphan>,
     /// Identities that wait for another person's account (a manager's) and are looked at again once it exists.

@@ -10,6 +10,7 @@ mod desired;
 mod diff;
 mod entitle;
 pub mod guard;
+pub mod letters;
 pub mod mapping;
 mod observe;
 pub mod password;

@@ -79,6 +79,7 @@ fn empty(situation: &Situation<'_>) -> Plan {
         changes: Vec::new(),
         held: Vec::new(),
         notices: Vec::new(),
+        letters: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
         foretold: std::collections::BTreeSet::new(),

@@ -194,6 +194,7 @@ mod tests {
             changes: vec![Arc::new(change), Arc::new(bare)],
             held: Vec::new(),
             notices: Vec::new(),
+            letters: Vec::new(),
             orphans: Vec::new(),
             pending: std::collections::BTreeSet::new(),
             foretold: std::collections::BTreeSet::new(),

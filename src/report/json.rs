@@ -18,7 +18,7 @@ use super::Review;
 use super::text::ChangeResult;
 pub use orders::{FreezeStatusV1, Orders};
 use orders::{FreezeV1, WaitingV1};
-use parts::{Basis, ChangeV1, Guard, HeldV1, NoticeV1, OrphanV1, ResultV1};
+use parts::{Basis, ChangeV1, Guard, HeldV1, LetterV1, NoticeV1, OrphanV1, ResultV1};
 pub use schema::schema;
 pub use windows::windows;
 
@@ -90,6 +90,8 @@ pub struct TargetPlan<'a> {
     changes: Vec<ChangeV1<'a>>,
     held: Vec<HeldV1<'a>>,
     notices: Vec<NoticeV1<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    letters: Vec<LetterV1<'a>>,
     orphans: Vec<OrphanV1<'a>>,
     unchanged: usize,
     managed: usize,
@@ -122,6 +124,7 @@ impl<'a> TargetPlan<'a> {
                 .collect(),
             held: plan.held.iter().map(HeldV1::new).collect(),
             notices: plan.notices.iter().map(NoticeV1::new).collect(),
+            letters: plan.letters.iter().map(LetterV1::new).collect(),
             orphans: plan.orphans.iter().map(OrphanV1::new).collect(),
             unchanged: plan.unchanged,
             managed: plan.managed,
@@ -191,6 +194,7 @@ mod tests {
             changes: vec![change.into()],
             held: Vec::new(),
             notices: Vec::new(),
+            letters: Vec::new(),
             orphans: Vec::new(),
             pending: std::collections::BTreeSet::new(),
             foretold: std::collections::BTreeSet::new(),

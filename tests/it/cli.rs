@@ -60,6 +60,8 @@ fn help_names_every_command_and_usage_errors_are_two() {
         "reload",
         "log-level",
         "state",
+        "secrets",
+        "delivery",
         "demo",
         "schema",
         "completions",

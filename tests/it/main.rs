@@ -20,6 +20,7 @@ mod engine;
 mod guard;
 mod http;
 mod ldap;
+mod letters;
 mod orders;
 mod page;
 mod profiles;

@@ -140,6 +140,7 @@ fn plan(people: u64) -> Plan {
         changes: Vec::new(),
         held: Vec::new(),
         notices: Vec::new(),
+        letters: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
         foretold: std::collections::BTreeSet::new(),

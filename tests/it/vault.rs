@@ -1,13 +1,17 @@
 //! The vault: what was sealed is given back exactly, and everything else is noticed.
 
+mod commands;
 mod damage;
 mod rotation;
 
 use std::path::Path;
+use std::time::Duration;
 
 use provost::model::Anchor;
 use provost::store::{Label, Purpose, StoreError, Vault, VaultKey, VaultKeys};
 use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::support::process::await_some;
 
 fn keys() -> VaultKeys {
     let (current, _text) = VaultKey::generate("file:/key").unwrap();
@@ -15,6 +19,16 @@ fn keys() -> VaultKeys {
         current,
         old: Vec::new(),
     }
+}
+
+/// A child that another test is just starting may hold the lock's descriptor until it is another program.
+fn open(dir: &Path, keys: &VaultKeys) -> Result<Vault, StoreError> {
+    await_some("the vault", Duration::from_secs(30), || {
+        match Vault::open(dir, keys) {
+            Err(StoreError::Locked { .. }) => None,
+            opened => Some(opened),
+        }
+    })
 }
 
 fn label(n: usize, generation: u64) -> Label {
@@ -37,7 +51,7 @@ fn revealed(vault: &Vault, label: &Label) -> Result<Option<String>, StoreError> 
 
 /// A vault with this many secrets.
 fn filled(dir: &Path, keys: &VaultKeys, count: usize) -> Vault {
-    let vault = Vault::open(dir, keys).unwrap();
+    let vault = open(dir, keys).unwrap();
     for n in 0..count {
         vault.seal(&label(n, 1), &secret(n)).unwrap();
     }
@@ -52,7 +66,7 @@ fn what_is_sealed_is_given_back_after_a_restart_and_stands_nowhere() {
     drop(filled(&dir, &keys, 20));
     let bytes = std::fs::read(dir.join("vault")).unwrap();
     assert!(!bytes.windows(7).any(|w| w == b"hunter2"));
-    let vault = Vault::open(&dir, &keys).unwrap();
+    let vault = open(&dir, &keys).unwrap();
     assert_eq!(vault.labels().unwrap().len(), 20);
     for n in 0..20 {
         let expected = Some(secret(n).expose_secret().to_owned());
@@ -81,7 +95,7 @@ fn many_are_sealed_at_once_and_forgotten_for_good() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("state");
     let keys = keys();
-    let vault = Vault::open(&dir, &keys).unwrap();
+    let vault = open(&dir, &keys).unwrap();
     let many: Vec<_> = (0..600).map(|n| (label(n, 1), secret(n))).collect();
     vault.seal_all(&many).unwrap();
     let gone: Vec<_> = (1..600).map(|n| label(n, 1)).collect();
@@ -91,7 +105,7 @@ fn many_are_sealed_at_once_and_forgotten_for_good() {
     assert_eq!((before.secrets, before.dead), (1, 1198));
     drop(vault);
     // Enough of the file is of no use for the next start to write it anew.
-    let vault = Vault::open(&dir, &keys).unwrap();
+    let vault = open(&dir, &keys).unwrap();
     let after = vault.verify().unwrap();
     assert_eq!((after.secrets, after.dead), (1, 0));
     assert!(after.bytes * 100 < before.bytes, "{after:?}");
@@ -106,7 +120,7 @@ fn one_process_at_a_time() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("state");
     let keys = keys();
-    let _first = Vault::open(&dir, &keys).unwrap();
+    let _first = open(&dir, &keys).unwrap();
     let second = Vault::open(&dir, &keys).unwrap_err();
     assert!(matches!(second, StoreError::Locked { .. }), "{second}");
 }
@@ -117,7 +131,7 @@ fn another_key_is_told_apart_from_damage() {
     let dir = root.path().join("state");
     let (right, wrong) = (keys(), keys());
     drop(filled(&dir, &right, 3));
-    let refused = Vault::open(&dir, &wrong).unwrap_err();
+    let refused = open(&dir, &wrong).unwrap_err();
     assert!(matches!(refused, StoreError::Key { .. }), "{refused}");
     let said = refused.to_string();
     assert!(said.contains("file:/key") && said.contains(&right.current.id()));
@@ -125,7 +139,7 @@ fn another_key_is_told_apart_from_damage() {
         current: wrong.current,
         old: vec![right.current],
     };
-    let vault = Vault::open(&dir, &both).unwrap();
+    let vault = open(&dir, &both).unwrap();
     assert!(!vault.is_current().unwrap());
     vault.seal(&label(9, 1), &secret(9)).unwrap();
     assert_eq!(vault.verify().unwrap().secrets, 4);

@@ -8,6 +8,7 @@ use crate::cli::out::Out;
 use crate::cli::progress::Progress;
 use crate::cli::{Stop, engine};
 use crate::config::{Config, TargetSpec};
+use crate::deliver::Post;
 use crate::engine::{EngineError, needs};
 use crate::model::Outcome;
 use crate::report::safe;
@@ -56,6 +57,19 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
             }]
         });
         outcome = outcome.max(tell("target", name, &findings, &mut text));
+    }
+    if let Some(delivery) = &config.delivery {
+        let probed = match Post::open(&delivery.settings) {
+            Ok(post) => post.probe().await,
+            Err(error) => Err(error),
+        };
+        let finding = Finding {
+            what: "connection".to_owned(),
+            ok: probed.is_ok(),
+            found: probed.unwrap_or_else(|error| error.to_string()),
+        };
+        let place = delivery.settings.place();
+        outcome = outcome.max(tell("delivery", &place, &[finding], &mut text));
     }
     Ok((text, outcome))
 }

@@ -94,6 +94,27 @@ pub fn write_private(path: &Path, content: &str) -> Result<(), String> {
     }
 }
 
+/// Writes a file that must not be there yet, readable by its owner only, and makes it durable.
+///
+/// # Errors
+/// Why it cannot be written.
+pub fn write_new(path: &Path, content: &str) -> Result<(), String> {
+    let failed = |why: std::io::Error| {
+        if why.kind() == std::io::ErrorKind::AlreadyExists {
+            "is there already, and a key must never be overwritten; name another file".to_owned()
+        } else {
+            format!("cannot be written: {why}")
+        }
+    };
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(content.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all())
+        .map_err(failed)
+}
+
 /// Opens for reading. Never blocks on a pipe, never takes a terminal.
 fn open(path: &Path, more: OFlags) -> Result<File, String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;

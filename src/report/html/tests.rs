@@ -42,6 +42,7 @@ fn plan() -> Plan {
             why: HeldWhy::Unreadable(HOSTILE.to_owned()),
         }],
         notices: Vec::new(),
+        letters: Vec::new(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
         foretold: std::collections::BTreeSet::new(),

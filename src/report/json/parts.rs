@@ -198,6 +198,29 @@ impl<'a> NoticeV1<'a> {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+pub(super) struct LetterV1<'a> {
+    kind: &'static str,
+    anchor: &'a str,
+    label: &'a str,
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+impl<'a> LetterV1<'a> {
+    pub(super) fn new(letter: &'a crate::model::Letter) -> Self {
+        Self {
+            kind: letter.kind.as_str(),
+            anchor: letter.anchor.as_str(),
+            label: &letter.label,
+            to: letter.to.as_deref().ok(),
+            problem: letter.to.as_ref().err().map(String::as_str),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(super) struct OrphanV1<'a> {
     account: &'a str,
     label: &'a str,

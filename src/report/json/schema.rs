@@ -12,7 +12,7 @@ use crate::report::status;
 /// Any document of version 1. `kind` tells which one it is.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-#[expect(
+#[allow(
     dead_code,
     reason = "never made: it only names the types that there are"
 )]

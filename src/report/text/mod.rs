@@ -45,6 +45,7 @@ fn page(plan: &Plan, review: &Review, look: Look) -> Page {
     header(plan, &mut out);
     change::changes(&plan.changes, &mut out);
     tail::held(&plan.held, &mut out);
+    tail::letters(&plan.letters, &mut out);
     tail::notices(&plan.notices, &mut out);
     tail::orphans(&plan.orphans, &mut out);
     tail::review(&plan.target, review, &mut out);
@@ -180,6 +181,7 @@ mod tests {
             changes: [leaver, mover, joiner].map(Arc::new).to_vec(),
             held: vec![held("7")],
             notices: Vec::new(),
+            letters: Vec::new(),
             orphans: (0..12).map(orphan).collect(),
             pending: std::collections::BTreeSet::new(),
             foretold: std::collections::BTreeSet::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Change, Held, Notice, Orphan, Plan};
+use crate::model::{Change, Held, Letter, Notice, Orphan, Plan};
 use crate::report::paint::{ALERT, CHANGE, FAINT, HEADING};
 use crate::report::{Review, safe};
 
@@ -26,6 +26,31 @@ pub(super) fn held(held: &[Held], out: &mut Page) {
         let anchor = safe::text(one.anchor.as_str());
         out.prose(4, FAINT, &format!("{account}anchor {anchor}"));
         out.prose(4, anstyle::Style::new(), &safe::text(&one.why.to_string()));
+    }
+}
+
+pub(super) fn letters(letters: &[Letter], out: &mut Page) {
+    if letters.is_empty() {
+        return;
+    }
+    out.heading(&format!(
+        "Letters ({}), sent once their changes are confirmed",
+        letters.len()
+    ));
+    for letter in letters {
+        let who = safe::text(&letter.label);
+        match &letter.to {
+            Ok(to) => out.line(&format!(
+                "@ {} for {who} to {}",
+                letter.kind,
+                safe::text(to)
+            )),
+            Err(why) => {
+                let mark = out.look.paint(CHANGE, "!");
+                out.line(&format!("{mark} {} for {who}: no address", letter.kind));
+                out.prose(4, anstyle::Style::new(), &safe::text(why));
+            }
+        }
     }
 }
 

@@ -75,6 +75,7 @@ fn plan() -> impl Strategy<Value = Plan> {
             changes,
             held: Vec::new(),
             notices: Vec::new(),
+            letters: Vec::new(),
             orphans: Vec::new(),
             pending: BTreeSet::new(),
             foretold: BTreeSet::new(),

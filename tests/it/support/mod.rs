@@ -16,11 +16,13 @@ pub mod process;
 pub mod samba;
 pub mod scim_servers;
 pub mod sim;
+pub mod smtp;
 pub mod tls;
 
 pub use openldap::{OpenLdap, OpenLdapOptions};
 pub use samba::{SambaAd, SambaOptions};
 pub use scim_servers::{ScimKind, ScimServer};
+pub use smtp::Smtp;
 pub use tls::Cert;
 
 /// The password of every made-up account, of the bind accounts and of the administrators.

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::FileExt as _;
 
-use super::{filled, keys, label, revealed, secret};
+use super::{filled, keys, label, open, revealed, secret};
 use provost::store::{StoreError, Vault, VaultKeys};
 use secrecy::ExposeSecret as _;
 
@@ -28,7 +28,7 @@ fn given_back(vault: &Vault, count: usize) -> (usize, usize, usize) {
 /// A vault of `count` secrets, the keys, its bytes, and where each record ends.
 fn sample(dir: &std::path::Path, count: usize) -> (VaultKeys, Vec<u8>, Vec<usize>) {
     let keys = keys();
-    let vault = Vault::open(dir, &keys).unwrap();
+    let vault = open(dir, &keys).unwrap();
     let mut ends = vec![HEADER];
     for n in 0..count {
         vault.seal(&label(n, 1), &secret(n)).unwrap();
@@ -50,11 +50,11 @@ fn a_cut_at_any_byte_loses_only_what_was_not_whole() {
             let bytes = [&whole[..cut], rest].concat();
             std::fs::write(dir.join("vault"), &bytes).unwrap();
             if cut < HEADER {
-                let refused = Vault::open(&dir, &keys).unwrap_err();
+                let refused = open(&dir, &keys).unwrap_err();
                 assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");
                 continue;
             }
-            let vault = Vault::open(&dir, &keys).unwrap();
+            let vault = open(&dir, &keys).unwrap();
             let expected = ends.iter().filter(|end| **end <= cut).count() - 1;
             assert_eq!(given_back(&vault, 6), (expected, 6 - expected, 0), "{cut}");
             // And it goes on.
@@ -77,7 +77,7 @@ fn every_flipped_bit_is_noticed() {
             bytes[byte] ^= 1 << bit;
             std::fs::write(&path, &bytes).unwrap();
             trials += 1;
-            let vault = match Vault::open(&dir, &keys) {
+            let vault = match open(&dir, &keys) {
                 Ok(vault) => vault,
                 Err(StoreError::Damaged { .. }) if byte < HEADER => continue,
                 Err(other) => panic!("byte {byte} bit {bit}: {other}"),
@@ -119,7 +119,7 @@ fn records_that_were_moved_repeated_or_taken_from_elsewhere_are_noticed() {
     let record = |n: usize| &whole[ends[n]..ends[n + 1]];
     let elsewhere = root.path().join("elsewhere");
     drop({
-        let vault = Vault::open(&elsewhere, &keys).unwrap();
+        let vault = open(&elsewhere, &keys).unwrap();
         vault.seal(&label(2, 1), &secret(0)).unwrap();
         vault
     });
@@ -131,7 +131,7 @@ fn records_that_were_moved_repeated_or_taken_from_elsewhere_are_noticed() {
     ] {
         let bytes = [&whole[..HEADER], &records.concat()].concat();
         std::fs::write(dir.join("vault"), bytes).unwrap();
-        let vault = Vault::open(&dir, &keys).unwrap();
+        let vault = open(&dir, &keys).unwrap();
         assert_eq!(vault.problems().unwrap().len(), 1, "{what}");
         given_back(&vault, 3);
     }

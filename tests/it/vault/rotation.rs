@@ -1,6 +1,6 @@
 //! Another key: whenever it is interrupted, every secret can be opened with one of the two.
 
-use super::{filled, keys, label, revealed, secret};
+use super::{filled, keys, label, open, revealed, secret};
 use provost::store::{Vault, VaultKeys};
 use secrecy::ExposeSecret as _;
 
@@ -30,8 +30,8 @@ fn everything_is_sealed_anew_and_the_old_key_opens_nothing() {
         .filter(|w| after.windows(24).any(|v| v == *w));
     // Names of targets and people are readable; nothing that was sealed is the same.
     assert!(shared.clone().count() < before.len() / 2);
-    assert!(Vault::open(&dir, &old).is_err());
-    let vault = Vault::open(&dir, &new).unwrap();
+    assert!(open(&dir, &old).is_err());
+    let vault = open(&dir, &new).unwrap();
     all_there(&vault, 9);
     assert_eq!(vault.verify().unwrap().secrets, 10);
 }
@@ -49,7 +49,7 @@ fn a_kill_at_any_step_leaves_one_whole_vault() {
     )
     .unwrap();
     std::fs::copy(old_dir.join("vault"), new_dir.join("vault")).unwrap();
-    let vault = Vault::open(&new_dir, &old).unwrap();
+    let vault = open(&new_dir, &old).unwrap();
     vault.rotate(&new.current).unwrap();
     drop(vault);
     let written = std::fs::read(new_dir.join("vault")).unwrap();
@@ -60,13 +60,13 @@ fn a_kill_at_any_step_leaves_one_whole_vault() {
     // Before the new file has its name, whatever of it was written.
     for cut in 0..=written.len() {
         std::fs::write(old_dir.join("vault.new"), &written[..cut]).unwrap();
-        let vault = Vault::open(&old_dir, &both).unwrap();
+        let vault = open(&old_dir, &both).unwrap();
         assert!(!vault.is_current().unwrap());
         all_there(&vault, 5);
         assert!(!old_dir.join("vault.new").exists());
     }
     // After.
-    let vault = Vault::open(&new_dir, &both).unwrap();
+    let vault = open(&new_dir, &both).unwrap();
     assert!(vault.is_current().unwrap());
     all_there(&vault, 5);
 }

@@ -1,0 +1,130 @@
+//! Letters by mail: one plain text each, over a connection that is protected or not made at all.
+
+use std::time::SystemTime;
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use secrecy::ExposeSecret as _;
+
+use super::settings::{SmtpSecurity, SmtpSettings};
+use super::{DeliverError, Message, chain};
+
+/// A mail server.
+pub(super) struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+    /// For messages: the server's name and port.
+    place: String,
+}
+
+impl std::fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Smtp").field(&self.place).finish()
+    }
+}
+
+impl Smtp {
+    pub(super) fn new(settings: &SmtpSettings) -> Result<Self, DeliverError> {
+        let tls = match settings.security {
+            SmtpSecurity::StartTls => Tls::Required(tls(settings)?),
+            SmtpSecurity::Tls => Tls::Wrapper(tls(settings)?),
+            SmtpSecurity::Plain => Tls::None,
+        };
+        let mut builder =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
+                .port(settings.port)
+                .timeout(Some(settings.timeout))
+                .tls(tls);
+        if let Some((user, password)) = &settings.login {
+            let password = password.expose_secret().to_owned();
+            builder = builder.credentials(Credentials::new(user.clone(), password));
+        }
+        let (address, name) = &settings.from;
+        Ok(Self {
+            transport: builder.build(),
+            from: Mailbox::new(name.clone(), parse(address)?),
+            reply_to: match &settings.reply_to {
+                Some(address) => Some(Mailbox::new(None, parse(address)?)),
+                None => None,
+            },
+            place: format!("{}:{}", settings.host, settings.port),
+        })
+    }
+
+    pub(super) async fn send(&self, message: &Message<'_>) -> Result<(), DeliverError> {
+        let mail = self.mail(message)?;
+        let sent = self.transport.send(mail).await;
+        sent.map(drop).map_err(|error| self.failure(&error))
+    }
+
+    pub(super) async fn probe(&self) -> Result<String, DeliverError> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(format!("{} answers and lets us in", self.place)),
+            Ok(false) => Err(DeliverError::Later(format!(
+                "{} does not answer",
+                self.place
+            ))),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// The mail. Every name and subject is encoded; addresses are parsed, never pasted.
+    fn mail(&self, message: &Message<'_>) -> Result<lettre::Message, DeliverError> {
+        let never = |e: lettre::error::Error| DeliverError::Never(chain(&e));
+        let domain = self.from.email.domain();
+        let mut mail = lettre::Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, parse(message.to)?))
+            .date(SystemTime::from(message.at))
+            .message_id(Some(format!("<{}@{domain}>", message.id)))
+            .subject(message.subject);
+        if let Some(reply_to) = &self.reply_to {
+            mail = mail.reply_to(reply_to.clone());
+        }
+        // Keeps absence notes from quoting a password back to us (RFC 3834).
+        let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+        mail.raw_header(HeaderValue::new(name, "auto-generated".to_owned()))
+            .singlepart(SinglePart::plain(message.body.expose_secret().to_owned()))
+            .map_err(never)
+    }
+
+    /// A refused login or an unprotected connection is nothing that another letter would change, so it is tried again;
+    /// only what the server says of this letter is final.
+    fn failure(&self, error: &lettre::transport::smtp::Error) -> DeliverError {
+        let text = format!("{}: {}", self.place, chain(error));
+        let status = error.status().map(u16::from);
+        // 530 to 538: authentication (RFC 4954 §6). 421, 454 and the like are transient.
+        let login = status.is_some_and(|code| (530..540).contains(&code) || code == 502);
+        if error.is_permanent() && !login {
+            DeliverError::Never(text)
+        } else {
+            DeliverError::Later(text)
+        }
+    }
+}
+
+fn parse(address: &str) -> Result<Address, DeliverError> {
+    address
+        .parse()
+        .map_err(|_why| DeliverError::Never("the address is not one".to_owned()))
+}
+
+fn tls(settings: &SmtpSettings) -> Result<TlsParameters, DeliverError> {
+    let later = |e: lettre::transport::smtp::Error| DeliverError::Later(chain(&e));
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(pem) = &settings.ca_pem {
+        builder = builder.certificate_store(CertificateStore::None);
+        for found in CertificateDer::pem_slice_iter(pem) {
+            let der = found.map_err(|e| DeliverError::Later(format!("the CA file: {e}")))?;
+            builder =
+                builder.add_root_certificate(Certificate::from_der(der.to_vec()).map_err(later)?);
+        }
+    }
+    builder.build().map_err(later)
+}
