@@ -46,6 +46,7 @@ pub async fn plan(session: &Session, request: &Request) -> Result<RunReport, Eng
 /// # Errors
 /// As for [`plan`].
 pub async fn sync(session: &Session, request: &Request) -> Result<RunReport, EngineError> {
+    session.real_time()?;
     run(session, request, false).await
 }
 
@@ -145,6 +146,16 @@ impl Session {
         Ok(Arc::new(snapshot))
     }
 
+    /// Refuses to do anything for real at a time that is only assumed.
+    fn real_time(&self) -> Result<(), EngineError> {
+        match self.clock.assumed() {
+            None => Ok(()),
+            Some(at) => Err(EngineError::Refused(format!(
+                "nothing is applied at an assumed time ({at})"
+            ))),
+        }
+    }
+
     /// Runs one target to its end. Trouble is in the report, and so is a panic.
     pub async fn run_target(
         &self,
@@ -156,9 +167,10 @@ impl Session {
             Ok(spec) => spec.clone(),
             Err(error) => return TargetReport::failed(target, &error),
         };
-        if !how.dry && self.clock.assumed().is_some() {
-            let text = "nothing is applied at an assumed time".to_owned();
-            return TargetReport::failed(target, &EngineError::Refused(text));
+        if !how.dry
+            && let Err(error) = self.real_time()
+        {
+            return TargetReport::failed(target, &error);
         }
         if !how.dry
             && let Err(error) = self.prune_overrides()

@@ -132,3 +132,43 @@ async fn a_freeze_stops_a_run_under_way() {
     }
     company.everybody_is_right("app");
 }
+
+/// A plan for a moment is the plan that a run makes when that moment has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_for_a_moment_is_what_a_run_then_does() {
+    let mut company = Company::new(6);
+    company.tables = "\n[[access]]\nname = \"office\"\neverybody = true\n\
+        windows = [\"mon-fri 08:00-18:00\"]\nzone = \"Europe/Berlin\"\n"
+        .to_owned();
+    let mut session = session(&company);
+    // A Friday at noon.
+    let start: Timestamp = "2027-03-26T11:00:00Z".parse().unwrap();
+    session.clock = Clock::Fixed(start);
+    sync(&session).await;
+    session
+        .give_override(&suspend("p001", Some("26h"), Some("70h")))
+        .unwrap();
+    let grant = OverrideOrder {
+        effect: OverrideEffect::Grant,
+        ..suspend("p002", None, Some("30h"))
+    };
+    session.give_override(&grant).unwrap();
+    let mut changed = 0;
+    for hours in [1, 5, 6, 7, 25, 27, 29, 31, 42, 66, 67, 68, 69, 71, 78, 79] {
+        let at = start + hours.hours();
+        let mut then = session.clone();
+        then.clock = Clock::Assumed(at);
+        let planned = engine::plan(&then, &Request::default()).await.unwrap();
+        let refused = engine::sync(&then, &Request::default()).await;
+        assert!(refused.is_err(), "nothing is applied or remembered then");
+        session.clock = Clock::Fixed(at);
+        let ran = sync(&session).await;
+        let plans = |report: &RunReport| report.targets[0].plan.clone().unwrap();
+        let (planned, ran) = (plans(&planned), plans(&ran));
+        assert_eq!(planned.changes, ran.changes, "{hours}");
+        assert_eq!(planned.digest(), ran.digest(), "{hours}");
+        assert_eq!(planned.held, ran.held, "{hours}");
+        changed += ran.changes.len();
+    }
+    assert!(changed >= 12, "only {changed} changes in three days");
+}
