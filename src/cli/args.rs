@@ -76,6 +76,8 @@ pub(super) enum Colour {
 pub(super) enum Command {
     /// Check the configuration and the mappings with their tests.
     Check(Check),
+    /// Verify, reading only, what a target's profile claims, and say which assumptions that confirms.
+    Probe(Probe),
     /// Show what would be done. Changes nothing anywhere.
     Plan(PlanArgs),
     /// Make the changes of a plan after it was confirmed.
@@ -131,6 +133,13 @@ pub(super) struct PlanArgs {
     /// Plan as if it were this time: 21:00, 2h, 2026-12-01, "2027-03-28 02:30 Europe/Berlin" or RFC 3339.
     #[arg(long, value_name = "TIME")]
     pub(super) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Probe {
+    /// The target.
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
 }
 
 #[derive(Debug, Args)]

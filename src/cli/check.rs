@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use crate::config::{Config, Secrets, Timetable};
 use crate::engine::Clock;
 use crate::model::Outcome;
+use crate::target::settings::ConnectorSettings;
 
-use super::args::{Check, Global};
+use super::args::{Check, Global, Probe};
 use super::out::Out;
 use super::{Stop, load, out};
 
@@ -34,6 +35,21 @@ pub(super) fn run(args: &Check, global: &Global, out: &mut Out) -> Result<Outcom
     Ok(Outcome::NothingToDo)
 }
 
+/// `provost probe`: what one target's server says to what is claimed about it, reading only.
+pub(super) fn probe(args: &Probe, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let config = load::config(global)?;
+    let Some(spec) = config.target(&args.target) else {
+        let known: Vec<&str> = config.targets.iter().map(|t| t.name.as_str()).collect();
+        let message = format!(
+            "there is no target \"{}\"; there are {}",
+            args.target,
+            known.join(", ")
+        );
+        return Err(Stop::failed(message));
+    };
+    online::probe(spec, global, out)
+}
+
 /// A time as it was written, and when that is: whoever wrote it sees what it means.
 fn next(when: Option<&Timetable>) -> String {
     let Some(when) = when else {
@@ -49,6 +65,16 @@ fn next(when: Option<&Timetable>) -> String {
     format!("{} ({zone}): {}", when.text(), firings.join(", "))
 }
 
+/// How much of what is done in an application rests on guesses.
+fn resting(connector: &ConnectorSettings) -> Option<String> {
+    let assumed = connector.assumed();
+    let number = assumed.len();
+    (number > 0).then(|| {
+        let names = assumed.join(", ");
+        format!("rests on {number} assumed facts: {names}")
+    })
+}
+
 fn valid(config: &Config, files: usize) -> String {
     let mut text = format!("The configuration is valid ({files} files).\n");
     let sources: Vec<&str> = config.sources.iter().map(|s| &*s.settings.name).collect();
@@ -58,6 +84,9 @@ fn valid(config: &Config, files: usize) -> String {
         let policy = target.rules.policy;
         let (name, from) = (&target.name, &target.source);
         writeln!(text, "  target   {name}: from {from}, policy {policy}").ok();
+        if let Some(resting) = resting(&target.connector) {
+            writeln!(text, "           {resting}").ok();
+        }
         for (what, when) in [
             ("sync", &target.schedule.sync),
             ("reconcile", &target.schedule.reconcile),

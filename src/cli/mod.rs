@@ -66,6 +66,7 @@ fn dispatch(cli: &Cli, out: &mut Out) -> Result<Outcome, Stop> {
     let global = &cli.global;
     match &cli.command {
         Command::Check(args) => check::run(args, global, out),
+        Command::Probe(args) => check::probe(args, global, out),
         Command::Plan(args) => plan::run(args, global, out),
         Command::Apply(args) => apply::run(args, global, out),
         Command::Sync(args) => sync::run(args, global, out),

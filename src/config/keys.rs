@@ -126,29 +126,38 @@ pub const TARGET: Keys = Keys {
     keys: &["name", "type"],
 };
 
+/// The keys of every target, and those of one kind.
+macro_rules! target_keys {
+    [$($own:literal),* $(,)?] => {
+        &[
+            "name",
+            "type",
+            "source",
+            "mapping",
+            "policy",
+            "suspend-with",
+            "delete",
+            "suspend-out-of-scope",
+            "review-first-run",
+            "max-staleness-open",
+            "confirm-absence-reads",
+            "on-drift",
+            "reactivate",
+            "protected-accounts",
+            "protected-people",
+            "schedule",
+            "limits",
+            $($own),*
+        ]
+    };
+}
+
 /// A SCIM target.
 pub const TARGET_SCIM: Keys = Keys {
     table: "[[target]] of type \"scim\"",
-    keys: &[
-        "name",
-        "type",
-        "source",
-        "mapping",
-        "policy",
-        "suspend-with",
-        "delete",
-        "suspend-out-of-scope",
-        "review-first-run",
-        "max-staleness-open",
-        "confirm-absence-reads",
-        "on-drift",
-        "reactivate",
-        "protected-accounts",
-        "protected-people",
-        "schedule",
+    keys: target_keys![
         "access",
         "access-combine",
-        "limits",
         "password",
         "url",
         "danger-plain-text",
@@ -169,29 +178,34 @@ pub const TARGET_SCIM: Keys = Keys {
     ],
 };
 
+/// A target that a profile describes.
+pub const TARGET_HTTP: Keys = Keys {
+    table: "[[target]] of type \"http\"",
+    keys: target_keys![
+        "access",
+        "access-combine",
+        "password",
+        "url",
+        "danger-plain-text",
+        "profile",
+        "settings",
+        "confirmed",
+        "ca-file",
+        "proxy",
+        "connect-timeout",
+        "request-timeout",
+        "body-limit",
+        "requests-per-second",
+        "parallelism",
+    ],
+};
+
 /// A practice target.
 pub const TARGET_SANDBOX: Keys = Keys {
     table: "[[target]] of type \"sandbox\"",
-    keys: &[
-        "name",
-        "type",
-        "source",
-        "mapping",
-        "policy",
-        "suspend-with",
-        "delete",
-        "suspend-out-of-scope",
-        "review-first-run",
-        "max-staleness-open",
-        "confirm-absence-reads",
-        "on-drift",
-        "reactivate",
-        "protected-accounts",
-        "protected-people",
-        "schedule",
+    keys: target_keys![
         "access",
         "access-combine",
-        "limits",
         "password",
         "path",
         "capabilities",
@@ -252,24 +266,7 @@ pub const ACCESS_EXEMPT: Keys = Keys {
 /// A work list for an administrator.
 pub const TARGET_WORKLIST: Keys = Keys {
     table: "[[target]] of type \"worklist\"",
-    keys: &[
-        "name",
-        "type",
-        "source",
-        "mapping",
-        "policy",
-        "suspend-with",
-        "delete",
-        "suspend-out-of-scope",
-        "review-first-run",
-        "max-staleness-open",
-        "confirm-absence-reads",
-        "on-drift",
-        "reactivate",
-        "protected-accounts",
-        "protected-people",
-        "schedule",
-        "limits",
+    keys: target_keys![
         "path",
         "title",
         "export",
@@ -402,6 +399,7 @@ pub const ALL: &[&Keys] = &[
     &SOURCE_LIMITS,
     &LIMIT,
     &TARGET_SCIM,
+    &TARGET_HTTP,
     &TARGET_SANDBOX,
     &ACCESS,
     &ACCESS_RULES,

@@ -24,6 +24,7 @@ use super::valid::{self, Config, Outside, Secrets};
 use crate::model::Problem;
 use crate::reconcile::access::Zones;
 use crate::reconcile::mapping::Mapping;
+use crate::target::profile::Profile;
 
 /// The largest configuration, mapping or certificate file that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -54,6 +55,7 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
         folder,
         secrets,
         mappings: RefCell::default(),
+        profiles: RefCell::default(),
         texts: RefCell::default(),
     };
     let findings = Findings::default();
@@ -71,9 +73,13 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
         feed(&mut hash, &text);
         files.push(file);
     }
-    for (file, read) in shell.mappings.into_inner() {
-        feed(&mut hash, &read.text);
-        problems.add(&file.display().to_string(), &read.text, read.problems, &[]);
+    let mappings = shell.mappings.into_inner().into_iter();
+    let mappings = mappings.map(|(file, read)| (file, read.text, read.problems));
+    let profiles = shell.profiles.into_inner().into_iter();
+    let profiles = profiles.map(|(file, read)| (file, read.text, read.problems));
+    for (file, text, found) in mappings.chain(profiles) {
+        feed(&mut hash, &text);
+        problems.add(&file.display().to_string(), &text, found, &[]);
         files.push(file);
     }
     if let Some(config) = &config {
@@ -143,18 +149,22 @@ pub fn write_key(path: &Path, key: &str) -> Result<(), String> {
     files::write_new(path, key).map_err(|why| format!("{}: {why}", path.display()))
 }
 
-/// A mapping file that was read.
-struct ReadMapping {
+/// A mapping or profile file that was read.
+struct ReadFile<T> {
     text: String,
     problems: Vec<Problem>,
-    mapping: Option<Arc<Mapping>>,
+    made: Option<Arc<T>>,
 }
+
+/// Files that were read, by their paths.
+type ReadFiles<T> = RefCell<BTreeMap<PathBuf, ReadFile<T>>>;
 
 /// The outside as the files of one configuration see it.
 struct Shell {
     folder: PathBuf,
     secrets: Secrets,
-    mappings: RefCell<BTreeMap<PathBuf, ReadMapping>>,
+    mappings: ReadFiles<Mapping>,
+    profiles: ReadFiles<Profile>,
     texts: RefCell<BTreeMap<PathBuf, String>>,
 }
 
@@ -229,24 +239,44 @@ impl Outside for Shell {
     }
 
     fn mapping(&self, path: &Path) -> Result<Option<Arc<Mapping>>, String> {
-        if let Some(read) = self.mappings.borrow().get(path) {
-            return Ok(read.mapping.clone());
-        }
-        let text = files::read_trusted(path, LARGEST, self.secrets)?;
-        let (mapping, problems) = match Mapping::compile(&text) {
+        self.once(&self.mappings, path, |text| match Mapping::compile(text) {
             Ok(mapping) => {
                 let problems = mapping.run_tests();
-                (problems.is_empty().then(|| Arc::new(mapping)), problems)
+                (problems.is_empty().then_some(mapping), problems)
             }
             Err(problems) => (None, problems),
-        };
-        let read = ReadMapping {
+        })
+    }
+
+    fn profile(&self, path: &Path) -> Result<Option<Arc<Profile>>, String> {
+        self.once(&self.profiles, path, |text| match Profile::compile(text) {
+            Ok(profile) => (Some(profile), Vec::new()),
+            Err(problems) => (None, problems),
+        })
+    }
+}
+
+impl Shell {
+    /// Reads and compiles a file the first time it is asked for.
+    fn once<T>(
+        &self,
+        files: &ReadFiles<T>,
+        path: &Path,
+        compile: impl Fn(&str) -> (Option<T>, Vec<Problem>),
+    ) -> Result<Option<Arc<T>>, String> {
+        if let Some(read) = files.borrow().get(path) {
+            return Ok(read.made.clone());
+        }
+        let text = files::read_trusted(path, LARGEST, self.secrets)?;
+        let (made, problems) = compile(&text);
+        let made = made.map(Arc::new);
+        let read = ReadFile {
             text,
             problems,
-            mapping: mapping.clone(),
+            made: made.clone(),
         };
-        self.mappings.borrow_mut().insert(path.to_owned(), read);
-        Ok(mapping)
+        files.borrow_mut().insert(path.to_owned(), read);
+        Ok(made)
     }
 }
 

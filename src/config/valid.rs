@@ -9,6 +9,7 @@ mod auth;
 mod common;
 mod connector;
 mod delivery;
+mod http_app;
 mod limits;
 mod password;
 mod secrets;
@@ -40,6 +41,7 @@ use crate::reconcile::password::PasswordPolicy;
 use crate::reconcile::{Limit, TargetRules};
 use crate::source::settings::SourceSettings;
 use crate::store::VaultKeys;
+use crate::target::profile::Profile;
 use crate::target::settings::ConnectorSettings;
 
 pub use service::{Control, Schedule};
@@ -196,6 +198,12 @@ pub trait Outside {
     /// # Errors
     /// Why the file cannot be read.
     fn mapping(&self, path: &Path) -> Result<Option<Arc<Mapping>>, String>;
+
+    /// A compiled application profile; `None` if it has problems of its own, which are kept with that file.
+    ///
+    /// # Errors
+    /// Why the file cannot be read.
+    fn profile(&self, path: &Path) -> Result<Option<Arc<Profile>>, String>;
 }
 
 /// Reads a parsed file. `None` only if errors were recorded; the digest is left for the caller to fill in.
@@ -263,12 +271,15 @@ pub fn read(
     let state_dir = state_dir.map(|dir| outside.resolve(&dir.value));
     let fallback = PathBuf::new();
     let control = service::control(&root, state_dir.as_deref().unwrap_or(&fallback), outside);
+    let state_dir = state_dir?;
+    let mut targets = targets.into_iter().collect::<Option<Vec<TargetSpec>>>()?;
+    keep_tokens(&mut targets, &state_dir);
     Some(Config {
-        state_dir: state_dir?,
+        state_dir,
         vault: vault?,
         delivery: delivery?,
         sources: sources.into_iter().collect::<Option<_>>()?,
-        targets: targets.into_iter().collect::<Option<_>>()?,
+        targets,
         control,
         metrics,
         access: access.policies,
@@ -276,6 +287,15 @@ pub fn read(
         digest: String::new(),
         secrets: outside.secrets(),
     })
+}
+
+/// Refresh tokens that applications rotate are kept in the state directory.
+fn keep_tokens(targets: &mut [TargetSpec], state_dir: &Path) {
+    for target in targets {
+        if let ConnectorSettings::Http(settings) = &mut target.connector {
+            settings.token_file = state_dir.join("tokens").join(&target.name);
+        }
+    }
 }
 
 /// The name of a table, if it is a text; problems with it are recorded where the table is read.

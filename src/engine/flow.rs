@@ -57,9 +57,19 @@ impl OneTarget<'_> {
         let reader = target::open_reader(&self.spec.connector)
             .await
             .map_err(|e| self.failed(e))?;
-        let recovered = self.recover(&*reader).await?;
+        let report = self.look(&*reader, freeze).await;
+        reader.close().await;
+        report
+    }
+
+    async fn look(
+        &self,
+        reader: &dyn AccountReader,
+        freeze: Option<Freeze>,
+    ) -> Result<TargetReport, EngineError> {
+        let recovered = self.recover(reader).await?;
         let gathered = self
-            .unless_stopped(self.gather(&*reader, &recovered, self.view))
+            .unless_stopped(self.gather(reader, &recovered, self.view))
             .await?;
         let mut plan = reconcile(&gathered.situation).plan;
         plan.letters = self.letters(&plan);
@@ -71,6 +81,7 @@ impl OneTarget<'_> {
         report.remarks = assumed
             .into_iter()
             .chain(recovered.filter(|remark| !remark.is_empty()))
+            .chain(resting(self.spec))
             .collect();
         report.frozen = freeze;
         report.outcome = report.judge(self.dry);
@@ -82,15 +93,23 @@ impl OneTarget<'_> {
         let writer = target::connect(&self.spec.connector)
             .await
             .map_err(|e| self.failed(e))?;
-        let reader: &dyn AccountReader = &*writer;
+        let report = self.bring(&writer).await;
+        writer.close().await;
+        report
+    }
+
+    /// Recover, and as many passes as are needed.
+    async fn bring(&self, writer: &Arc<dyn AccountWriter>) -> Result<TargetReport, EngineError> {
+        let reader: &dyn AccountReader = &**writer;
         let recovered = self.recover(reader).await?;
         recover::record(&self.spec.name, &self.session.state, &recovered)?;
         let remarks = recovered
             .into_iter()
             .map(|found| found.remark)
             .filter(|r| !r.is_empty())
+            .chain(resting(self.spec))
             .collect();
-        let mut report = self.pass(&writer, self.view, &BTreeSet::new()).await?;
+        let mut report = self.pass(writer, self.view, &BTreeSet::new()).await?;
         // A newcomer's manager may be a newcomer too: references are completed in a second pass; chains need no third.
         let created = made(&report);
         let waiting = report
@@ -99,12 +118,12 @@ impl OneTarget<'_> {
             .is_some_and(|plan| !plan.pending.is_empty());
         let stopped = self.session.stop.is_cancelled();
         if waiting && !created.is_empty() && report.error.is_none() && !stopped {
-            match self.pass(&writer, View::Sync, &created).await {
+            match self.pass(writer, View::Sync, &created).await {
                 Ok(second) => report = merge(report, second),
                 Err(error) => report.error = Some(error.to_string()),
             }
         }
-        self.finish(&writer, &mut report).await;
+        self.finish(writer, &mut report).await;
         report.remarks = remarks;
         report.frozen = self.frozen()?;
         if report.frozen.is_some() {
@@ -366,4 +385,15 @@ fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
         verdict.release = verdict.release.take().or(more.release);
     }
     first
+}
+
+/// How much of what is done in an application rests on guesses, for people.
+fn resting(spec: &TargetSpec) -> Option<String> {
+    let number = spec.connector.assumed().len();
+    let name = &spec.name;
+    (number > 0).then(|| {
+        format!(
+            "{name} rests on {number} assumed facts about the application; `provost check` names them, `provost probe {name}` verifies what can be verified"
+        )
+    })
 }

@@ -87,6 +87,10 @@ pub trait AccountReader: Send + Sync {
     /// # Errors
     /// When nothing could be found out.
     async fn probe(&self) -> Result<Vec<Finding>, ConnectorError>;
+
+    /// Gives back what was taken for the run, such as one of a limited number of sessions. Nothing can be asked afterwards
+    /// that would not take it again.
+    async fn close(&self) {}
 }
 
 /// Changing accounts. Only applying an approved plan gets one.

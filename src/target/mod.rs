@@ -5,6 +5,7 @@
 
 mod connector;
 pub mod http;
+pub mod http_app;
 pub mod profile;
 pub mod sandbox;
 pub mod scim;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
 
+use http_app::HttpApp;
 use scim::ScimConnector;
 use settings::ConnectorSettings;
 
@@ -31,6 +33,9 @@ pub async fn connect(
         }
         ConnectorSettings::Sandbox(settings) => Ok(Arc::new(sandbox::Sandbox::open(settings)?)),
         ConnectorSettings::WorkList(settings) => Ok(Arc::new(worklist::WorkList::open(settings)?)),
+        ConnectorSettings::Http(settings) => {
+            Ok(Arc::new(HttpApp::connect(settings.clone()).await?))
+        }
     }
 }
 
@@ -49,5 +54,8 @@ pub async fn open_reader(
             Ok(Arc::new(sandbox::Sandbox::open_reader(settings)?))
         }
         ConnectorSettings::WorkList(settings) => Ok(Arc::new(worklist::WorkList::open(settings)?)),
+        ConnectorSettings::Http(settings) => {
+            Ok(Arc::new(HttpApp::connect(settings.clone()).await?))
+        }
     }
 }

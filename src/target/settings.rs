@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
+
+use super::profile::{Given, Profile, Use};
 
 /// How a target is spoken to.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub enum ConnectorSettings {
     Sandbox(SandboxSettings),
     /// A list of tasks for an administrator.
     WorkList(WorkListSettings),
+    /// An application that a profile describes.
+    Http(HttpAppSettings),
 }
 
 impl ConnectorSettings {
@@ -24,6 +29,7 @@ impl ConnectorSettings {
     pub fn requests_per_second(&self) -> Option<u32> {
         match self {
             Self::Scim(scim) => scim.http.requests_per_second,
+            Self::Http(app) => app.http.requests_per_second,
             Self::Sandbox(_) | Self::WorkList(_) => None,
         }
     }
@@ -46,6 +52,8 @@ pub struct HttpSettings {
     pub body_limit: usize,
     /// At most this many requests a second; `None` means no limit of ours.
     pub requests_per_second: Option<u32>,
+    /// And at most this many in each longer time.
+    pub budgets: Vec<(Duration, u64)>,
     /// Requests side by side.
     pub parallelism: usize,
     /// How we prove who we are.
@@ -57,6 +65,8 @@ pub struct HttpSettings {
 /// How we prove who we are.
 #[derive(Clone, Debug)]
 pub enum Auth {
+    /// In a way that the connector knows.
+    None,
     /// `Authorization: Bearer …` (RFC 6750).
     Bearer(SecretString),
     /// `Authorization: Basic …` (RFC 7617).
@@ -111,6 +121,51 @@ pub struct ScimSettings {
     pub allow_delete: bool,
     /// Answers with these `detail` or `scimType` texts, by error class, for servers with codes of their own.
     pub quirks: BTreeMap<String, String>,
+}
+
+/// An application that a profile describes.
+#[derive(Clone, Debug)]
+pub struct HttpAppSettings {
+    /// HTTP; its `auth` is [`Auth::None`], the profile says how we prove who we are.
+    pub http: HttpSettings,
+    /// What the profile says.
+    pub profile: Arc<Profile>,
+    /// The values of its settings.
+    pub given: Given,
+    /// Account attributes the mapping uses.
+    pub attributes: Vec<String>,
+    /// Those that are unique.
+    pub unique: Vec<String>,
+    /// Whether deleting is allowed at all.
+    pub allow_delete: bool,
+    /// Facts of the profile that the customer has verified.
+    pub confirmed: BTreeSet<String>,
+    /// Where a rotated refresh token is kept.
+    pub token_file: PathBuf,
+}
+
+impl ConnectorSettings {
+    /// The facts about the application that nobody has confirmed and that everything done there rests on.
+    #[must_use]
+    pub fn assumed(&self) -> Vec<String> {
+        match self {
+            Self::Scim(_) | Self::Sandbox(_) | Self::WorkList(_) => Vec::new(),
+            Self::Http(settings) => settings.assumed(),
+        }
+    }
+}
+
+impl HttpAppSettings {
+    /// The assumed facts of the profile that are in use and that nobody has confirmed.
+    #[must_use]
+    pub fn assumed(&self) -> Vec<String> {
+        self.profile.assumed(&Use {
+            given: &self.given,
+            attributes: &self.attributes,
+            confirmed: &self.confirmed,
+            deletes: self.allow_delete,
+        })
+    }
 }
 
 /// The practice application.

@@ -54,6 +54,7 @@ pub fn scim(base: &str, token: &str) -> ScimSettings {
             request_timeout: Duration::from_secs(30),
             body_limit: 16 << 20,
             requests_per_second: None,
+            budgets: Vec::new(),
             parallelism: 4,
             auth: Auth::Bearer(SecretString::from(token)),
             danger_plain: false,
@@ -489,4 +490,34 @@ async fn the_sandbox_keeps_the_contract() {
         any_id: true,
     };
     contract(&subject).await;
+}
+
+/// The same contract through a profile: no connector of its own, only a file.
+async fn by_profile(kind: ScimKind) {
+    let server = ScimServer::start(kind);
+    for name in ["Staff", "Staff \"A\" & B\\C"] {
+        let group = serde_json::json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name});
+        let (status, answer) = server.request("POST", "/Groups", Some(&group));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let settings = crate::http_app::scim_by_profile(&server.base_url, &server.token);
+    let subject = Subject {
+        target: connect(&ConnectorSettings::Http(settings)).await.unwrap(),
+        clearable: "title",
+        name: format!("{kind:?} by profile"),
+        lists_members: true,
+        any_user_name: kind != ScimKind::Scim2Server,
+        any_id: kind != ScimKind::Scimmy,
+    };
+    contract(&subject).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_keeps_the_contract_on_scim2_server() {
+    by_profile(ScimKind::Scim2Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_keeps_the_contract_on_scimmy() {
+    by_profile(ScimKind::Scimmy).await;
 }

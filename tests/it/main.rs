@@ -19,6 +19,7 @@ mod demo;
 mod engine;
 mod guard;
 mod http;
+mod http_app;
 mod ldap;
 mod letters;
 mod orders;

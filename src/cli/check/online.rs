@@ -24,6 +24,31 @@ pub(super) fn run(config: &Config, global: &Global, out: &mut Out) -> Result<Out
     Ok(outcome)
 }
 
+/// Asks one target.
+pub(super) fn probe(spec: &TargetSpec, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
+    let (text, outcome) = {
+        let _progress = Progress::start(global, "asking the target");
+        engine::block_on(async {
+            let mut text = String::new();
+            let outcome = target_lines(spec, &mut text).await;
+            Ok((text, outcome))
+        })?
+    };
+    out.report(&text)?;
+    Ok(outcome)
+}
+
+async fn target_lines(spec: &TargetSpec, text: &mut String) -> Outcome {
+    let findings = one_target(spec).await.unwrap_or_else(|error| {
+        vec![Finding {
+            what: "connection".to_owned(),
+            found: error.to_string(),
+            ok: false,
+        }]
+    });
+    tell("target", &spec.name, &findings, text)
+}
+
 async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
     let mut text = String::new();
     let mut outcome = Outcome::NothingToDo;
@@ -48,15 +73,7 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
         text.push_str(&told);
     }
     for spec in &config.targets {
-        let name = &spec.name;
-        let findings = one_target(spec).await.unwrap_or_else(|error| {
-            vec![Finding {
-                what: "connection".to_owned(),
-                found: error.to_string(),
-                ok: false,
-            }]
-        });
-        outcome = outcome.max(tell("target", name, &findings, &mut text));
+        outcome = outcome.max(target_lines(spec, &mut text).await);
     }
     if let Some(delivery) = &config.delivery {
         let probed = match Post::open(&delivery.settings) {
@@ -76,7 +93,9 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
 
 async fn one_target(spec: &TargetSpec) -> Result<Vec<Finding>, ConnectorError> {
     let reader = target::open_reader(&spec.connector).await?;
-    reader.probe().await
+    let findings = reader.probe().await;
+    reader.close().await;
+    findings
 }
 
 /// One line for each thing that was looked at; what must be mended is marked.

@@ -117,6 +117,12 @@ impl<'a> Section<'a> {
         self.findings.error(self.problem(key, message));
     }
 
+    /// A value as it stands, for keys whose type is decided elsewhere.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&'a DeValue<'a>> {
+        self.get(key).map(Spanned::get_ref)
+    }
+
     /// A text that is not empty and has no control characters.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<Located<String>> {

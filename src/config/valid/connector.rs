@@ -1,11 +1,11 @@
-//! How targets are spoken to: SCIM and the practice application.
+//! How targets are spoken to: SCIM, profiles, and the practice application.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::common::{self, values};
-use super::{Outside, auth, worklist};
+use super::{Outside, auth, http_app, worklist};
 use crate::config::keys;
 use crate::config::raw::Section;
 use crate::config::suggest;
@@ -19,6 +19,8 @@ use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, 
 pub enum Type {
     /// SCIM 2.0.
     Scim,
+    /// An application that a profile describes.
+    Http,
     /// The practice application.
     Sandbox,
     /// A list of tasks for an administrator.
@@ -26,8 +28,9 @@ pub enum Type {
 }
 
 /// Their names.
-pub const TYPES: [(&str, Type); 3] = [
+pub const TYPES: [(&str, Type); 4] = [
     ("scim", Type::Scim),
+    ("http", Type::Http),
     ("sandbox", Type::Sandbox),
     ("worklist", Type::WorkList),
 ];
@@ -75,6 +78,7 @@ pub fn read(
             let read = worklist::read(section, mapping, outside);
             (can, read.map(ConnectorSettings::WorkList))
         }
+        Type::Http => http_app::read(section, mapping, outside),
         Type::Sandbox => {
             let path = section.required(
                 "path",
@@ -153,6 +157,7 @@ fn http(section: &Section<'_>, outside: &dyn Outside) -> Option<HttpSettings> {
             .size("body-limit", 64 << 10..=256 << 20)
             .unwrap_or(16 << 20),
         requests_per_second: section.number("requests-per-second", 1..=10_000),
+        budgets: Vec::new(),
         parallelism: section.number("parallelism", 1..=64).unwrap_or(4) as usize,
         danger_plain,
         base: base?,

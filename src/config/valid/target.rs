@@ -39,11 +39,12 @@ pub fn read(
 ) -> Option<TargetSpec> {
     let name = common::name(section);
     if !section.has("type") {
-        section.missing("type", "\"scim\", \"worklist\" or \"sandbox\"");
+        section.missing("type", "\"scim\", \"http\", \"worklist\" or \"sandbox\"");
     }
     let kind = section.choice("type", &TYPES)?;
     section.expect(match kind {
         Type::Scim => &keys::TARGET_SCIM,
+        Type::Http => &keys::TARGET_HTTP,
         Type::Sandbox => &keys::TARGET_SANDBOX,
         Type::WorkList => &keys::TARGET_WORKLIST,
     });

@@ -39,6 +39,10 @@ impl Outside for Everything {
     fn mapping(&self, _path: &Path) -> Result<Option<Arc<Mapping>>, String> {
         Ok(None)
     }
+
+    fn profile(&self, _path: &Path) -> Result<Option<Arc<Profile>>, String> {
+        Ok(None)
+    }
 }
 
 /// Every message about a text, in both forms.

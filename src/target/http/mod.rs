@@ -7,6 +7,7 @@
 mod auth;
 mod body;
 mod fault;
+mod line;
 mod origin;
 mod pace;
 mod tls;
@@ -17,15 +18,18 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::header::{HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
-pub use body::{MAX_DEPTH, excerpt, parse};
-pub use origin::{Origin, encode, segment};
+pub use auth::{Credential, SignIn, Token, basic, bearer, granted, renew_at, sensitive};
+pub use body::{MAX_DEPTH, conceal, excerpt, parse};
+pub use line::Line;
+pub use origin::{Origin, check_transport, encode, segment};
 pub use pace::retry_after;
 
-use self::auth::{Credential, Credentials};
+use self::auth::Credentials;
 use self::fault::Fault;
 use self::pace::Pace;
 use super::ConnectorError;
@@ -52,8 +56,18 @@ pub struct Call {
     pub method: Method,
     /// Where to; made by [`Origin`].
     pub url: Url,
-    /// JSON to send.
+    /// What to send.
     pub body: Option<Vec<u8>>,
+    /// What that is; by default the client's media type.
+    pub content_type: Option<HeaderValue>,
+    /// What is wanted back; by default the client's media type.
+    pub accept: Option<HeaderValue>,
+    /// More headers.
+    pub headers: HeaderMap,
+    /// Whether it changes anything, where the method does not tell.
+    pub intent: Option<Intent>,
+    /// Redirects (which are never followed) and 500 are answers like any other: the caller knows what they mean here.
+    pub lenient: bool,
     /// The version that must still hold (RFC 9110 §13.1.1).
     pub if_match: Option<String>,
     /// A 500 is an answer like any other: what is asked for may be left out.
@@ -74,16 +88,21 @@ impl Call {
             method,
             url,
             body,
+            content_type: None,
+            accept: None,
+            headers: HeaderMap::new(),
+            intent: None,
+            lenient: false,
             if_match: None,
             optional: false,
         }
     }
 
     fn intent(&self) -> Intent {
-        if self.method == Method::GET {
-            Intent::Read
-        } else {
-            Intent::Write
+        match self.intent {
+            Some(intent) => intent,
+            None if self.method == Method::GET => Intent::Read,
+            None => Intent::Write,
         }
     }
 }
@@ -99,6 +118,8 @@ pub struct Answer {
     pub etag: Option<String>,
     intent: Intent,
     content_type: Option<String>,
+    refused: Option<HeaderValue>,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -112,8 +133,34 @@ impl Answer {
             etag: None,
             intent: Intent::Write,
             content_type: None,
+            refused: None,
+            headers: HeaderMap::new(),
             body,
         }
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Whether this is a web page: a login page or a proxy's.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        body::looks_like_html(self.content_type.as_deref(), &self.body)
+    }
+
+    /// What kind of body the application says this is.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
     }
 
     /// Whether there is a body.
@@ -180,20 +227,21 @@ impl Answer {
 /// The client of one target.
 #[derive(Debug)]
 pub struct Http {
-    client: reqwest::Client,
+    line: Line,
     origin: Origin,
     credentials: Credentials,
     pace: Pace,
     places: Semaphore,
-    deadline: Duration,
-    limit: usize,
-    media_type: HeaderValue,
 }
 
 /// What one attempt leads to.
 enum Next {
-    Done(Result<Answer, ConnectorError>),
+    Done(Box<Result<Answer, ConnectorError>>),
     Again,
+}
+
+fn done(result: Result<Answer, ConnectorError>) -> Next {
+    Next::Done(Box::new(result))
 }
 
 /// What has been tried for one request.
@@ -209,16 +257,70 @@ impl Http {
     /// # Errors
     /// [`ConnectorError::Rejected`] or [`ConnectorError::Unauthorised`] for settings that cannot work.
     pub fn new(settings: &HttpSettings, media_type: &'static str) -> Result<Self, ConnectorError> {
+        let credentials = Credentials::new(settings)?;
+        Self::with(settings, media_type, credentials, Vec::new())
+    }
+
+    /// As [`Self::new`], with credentials that are fetched, and secrets that must not show in what the application answers.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn signed_in_by(
+        settings: &HttpSettings,
+        media_type: &'static str,
+        way: Option<Box<dyn SignIn>>,
+        secrets: Vec<SecretString>,
+    ) -> Result<Self, ConnectorError> {
+        let credentials = way.map_or(Credentials::None, Credentials::by);
+        Self::with(settings, media_type, credentials, secrets)
+    }
+
+    fn with(
+        settings: &HttpSettings,
+        media_type: &'static str,
+        credentials: Credentials,
+        secrets: Vec<SecretString>,
+    ) -> Result<Self, ConnectorError> {
         Ok(Self {
-            client: tls::client(settings)?,
+            line: Line {
+                client: tls::client(settings)?,
+                deadline: settings.request_timeout,
+                limit: settings.body_limit,
+                media_type: HeaderValue::from_static(media_type),
+                headers: HeaderMap::new(),
+                secrets,
+            },
             origin: Origin::new(&settings.base, settings.danger_plain)?,
-            credentials: Credentials::new(settings)?,
-            pace: Pace::new(settings.requests_per_second),
+            credentials,
+            pace: Pace::new(settings.requests_per_second, &settings.budgets),
             places: Semaphore::new(settings.parallelism.max(1)),
-            deadline: settings.request_timeout,
-            limit: settings.body_limit,
-            media_type: HeaderValue::from_static(media_type),
         })
+    }
+
+    /// With headers for every request, those that fetch credentials included.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.line.headers = headers;
+        self
+    }
+
+    /// After an answer that refused our credential in words of its own: fetches another, once for all who wait.
+    /// `false` if there is nothing to renew.
+    ///
+    /// # Errors
+    /// As [`SignIn::sign_in`].
+    pub async fn renew(&self, answer: &Answer) -> Result<bool, ConnectorError> {
+        self.credentials
+            .renew(&self.line, answer.refused.as_ref())
+            .await
+    }
+
+    /// Gives back what was fetched: ends the session.
+    ///
+    /// # Errors
+    /// As [`SignIn::sign_out`].
+    pub async fn close(&self) -> Result<(), ConnectorError> {
+        self.credentials.close(&self.line).await
     }
 
     /// Where requests go.
@@ -249,60 +351,17 @@ impl Http {
             .map_err(|_| ConnectorError::Transient("the client was shut down".to_owned()))?;
         loop {
             self.pace.ready().await?;
-            let credential = self.credentials.header(&self.client).await?;
-            log(call, &credential);
-            let attempt = tokio::time::timeout(self.deadline, self.attempt(call, &credential))
-                .await
-                .unwrap_or(Err(Fault::Timeout));
-            let next = match attempt {
-                Ok((answer, headers)) => {
-                    self.judge(call, answer, &headers, &credential, &mut tries)
-                        .await?
-                }
+            let credential = self.credentials.header(&self.line).await?;
+            log(call, credential.as_ref());
+            let next = match self.line.attempt(call, credential.as_ref()).await {
+                Ok((answer, headers)) => self.judge(call, answer, &headers, &mut tries).await?,
                 Err(fault) => unfinished(call, &fault, &mut tries).await,
             };
             match next {
-                Next::Done(result) => return result,
+                Next::Done(result) => return *result,
                 Next::Again => {}
             }
         }
-    }
-
-    async fn attempt(
-        &self,
-        call: &Call,
-        credential: &Credential,
-    ) -> Result<(Answer, HeaderMap), Fault> {
-        let mut request = self
-            .client
-            .request(call.method.clone(), call.url.clone())
-            .header(credential.0.clone(), credential.1.clone())
-            .header(http::header::ACCEPT, self.media_type.clone());
-        if let Some(body) = &call.body {
-            request = request
-                .header(http::header::CONTENT_TYPE, self.media_type.clone())
-                .body(body.clone());
-        }
-        if let Some(version) = &call.if_match {
-            request = request.header(http::header::IF_MATCH, version);
-        }
-        let mut response = request.send().await?;
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let mut body = fault::read(response, self.limit).await?;
-        if !status.is_success() {
-            // Errors are shown to people, and some services echo the request in them.
-            body::conceal(&mut body, secret(credential));
-        }
-        let answer = Answer {
-            status,
-            location: text(&headers, "location"),
-            etag: text(&headers, "etag"),
-            intent: call.intent(),
-            content_type: text(&headers, "content-type"),
-            body,
-        };
-        Ok((answer, headers))
     }
 
     async fn judge(
@@ -310,7 +369,6 @@ impl Http {
         call: &Call,
         answer: Answer,
         headers: &HeaderMap,
-        credential: &Credential,
         tries: &mut Tries,
     ) -> Result<Next, ConnectorError> {
         let status = answer.status;
@@ -325,35 +383,36 @@ impl Http {
             if short && tries.later <= LATER_RETRIES {
                 return Ok(Next::Again);
             }
-            return Ok(Next::Done(Err(ConnectorError::Throttled {
+            return Ok(done(Err(ConnectorError::Throttled {
                 retry_after: Some(pause),
             })));
         }
         self.pace.flowing();
         if status == StatusCode::UNAUTHORIZED {
-            if !tries.renewed && self.credentials.renew(&self.client, &credential.1).await? {
+            if !tries.renewed && self.renew(&answer).await? {
                 tries.renewed = true;
                 return Ok(Next::Again);
             }
-            return Ok(Next::Done(Err(ConnectorError::Unauthorised(
+            return Ok(done(Err(ConnectorError::Unauthorised(
                 self.describe(call, &answer),
             ))));
         }
-        if status.is_redirection() || status.is_informational() {
-            return Ok(Next::Done(Err(ConnectorError::Protocol(format!(
+        if (status.is_redirection() && !call.lenient) || status.is_informational() {
+            return Ok(done(Err(ConnectorError::Protocol(format!(
                 "{}: redirects are not followed; check the base URL",
                 self.describe(call, &answer)
             )))));
         }
-        let excused = call.optional && status == StatusCode::INTERNAL_SERVER_ERROR;
+        let excused =
+            (call.optional || call.lenient) && status == StatusCode::INTERNAL_SERVER_ERROR;
         if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED && !excused {
             let what = self.describe(call, &answer);
             return Ok(match answer.intent {
-                Intent::Write => Next::Done(Err(ConnectorError::Ambiguous(what))),
+                Intent::Write => done(Err(ConnectorError::Ambiguous(what))),
                 Intent::Read => retry_read(tries, what).await,
             });
         }
-        Ok(Next::Done(Ok(answer)))
+        Ok(done(Ok(answer)))
     }
 
     fn describe(&self, call: &Call, answer: &Answer) -> String {
@@ -372,12 +431,12 @@ async fn unfinished(call: &Call, fault: &Fault, tries: &mut Tries) -> Next {
     let what = format!("{} {}: {fault}", call.method, call.url.path());
     match (fault, call.intent()) {
         (Fault::Connect(_), _) | (Fault::Timeout, Intent::Read) => {
-            Next::Done(Err(ConnectorError::Transient(what)))
+            done(Err(ConnectorError::Transient(what)))
         }
-        (Fault::TooLarge(_), Intent::Read) => Next::Done(Err(ConnectorError::Protocol(what))),
+        (Fault::TooLarge(_), Intent::Read) => done(Err(ConnectorError::Protocol(what))),
         (Fault::Broken(_), Intent::Read) => retry_read(tries, what).await,
         (Fault::Timeout | Fault::Broken(_) | Fault::TooLarge(_), Intent::Write) => {
-            Next::Done(Err(ConnectorError::Ambiguous(what)))
+            done(Err(ConnectorError::Ambiguous(what)))
         }
     }
 }
@@ -388,7 +447,7 @@ async fn retry_read(tries: &mut Tries, what: String) -> Next {
             tokio::time::sleep(delay).await;
             Next::Again
         }
-        None => Next::Done(Err(ConnectorError::Transient(what))),
+        None => done(Err(ConnectorError::Transient(what))),
     }
 }
 
@@ -407,19 +466,33 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// A line that can be pasted into a shell, with the credential as a variable and without the body (it holds personal data).
-fn log(call: &Call, credential: &Credential) {
+fn log(call: &Call, credential: Option<&Credential>) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         let mut line = format!("curl -sS -X {}", call.method);
-        let header = match credential.1.to_str() {
-            Ok(value) if value.starts_with("Bearer ") => "Authorization: Bearer $TOKEN".to_owned(),
-            Ok(value) if value.starts_with("Basic ") => "Authorization: Basic $BASIC".to_owned(),
-            Ok(_) | Err(_) => format!("{}: $SECRET", credential.0),
-        };
-        let _ = write!(line, " -H \"{header}\"");
+        if let Some((name, value)) = credential {
+            let header = match value.to_str() {
+                Ok(value) if value.starts_with("Bearer ") => {
+                    "Authorization: Bearer $TOKEN".to_owned()
+                }
+                Ok(value) if value.starts_with("Basic ") => {
+                    "Authorization: Basic $BASIC".to_owned()
+                }
+                Ok(_) | Err(_) => format!("{name}: $SECRET"),
+            };
+            let _ = write!(line, " -H \"{header}\"");
+        }
+        for (name, _) in &call.headers {
+            let _ = write!(line, " -H '{name}: …'");
+        }
         if call.body.is_some() {
             line.push_str(" -H 'Content-Type: application/json' --data @body.json");
         }
-        let _ = write!(line, " '{}'", call.url);
+        let mut shown = call.url.clone();
+        if call.lenient {
+            // Credentials may be parameters here.
+            shown.set_query(None);
+        }
+        let _ = write!(line, " '{shown}'");
         tracing::debug!(target: "provost::http", "{line}");
     }
 }
@@ -435,6 +508,8 @@ mod tests {
             etag: None,
             intent,
             content_type: Some(content_type.to_owned()),
+            refused: None,
+            headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),
         }
     }

@@ -1,5 +1,6 @@
 //! How fast a target is spoken to: our own rate limit, and the pause that the application asked for, shared by every request.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,25 +15,40 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest pause that a request waits for by itself; beyond it the caller is told.
 const WAITED: Duration = Duration::from_secs(60);
 
+/// So many requests in any stretch of time of this length.
+#[derive(Debug)]
+struct Budget {
+    window: Duration,
+    most: usize,
+    spent: VecDeque<Instant>,
+}
+
 /// Rate limit and shared pause of one target.
 #[derive(Debug)]
 pub struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
+    budgets: Mutex<Vec<Budget>>,
     until: Mutex<Option<Instant>>,
     streak: AtomicU32,
 }
 
 impl Pace {
-    /// At most so many requests a second, or no limit of ours.
+    /// At most so many requests a second, or no limit of ours; and at most so many in each longer time.
     #[must_use]
-    pub fn new(requests_per_second: Option<u32>) -> Self {
+    pub fn new(requests_per_second: Option<u32>, budgets: &[(Duration, u64)]) -> Self {
         let limiter = requests_per_second.and_then(NonZeroU32::new).map(|rate| {
             // A burst of a tenth: a full second's burst plus its refill would be twice the rate.
             let burst = NonZeroU32::new(rate.get() / 10).unwrap_or(NonZeroU32::MIN);
             RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))
         });
+        let budgets = budgets.iter().map(|(window, most)| Budget {
+            window: *window,
+            most: usize::try_from(*most).unwrap_or(usize::MAX),
+            spent: VecDeque::new(),
+        });
         Self {
             limiter,
+            budgets: Mutex::new(budgets.collect()),
             until: Mutex::new(None),
             streak: AtomicU32::new(0),
         }
@@ -43,7 +59,7 @@ impl Pace {
     /// # Errors
     /// [`ConnectorError::Throttled`] if the application asked for a longer pause than a request waits for.
     pub async fn ready(&self) -> Result<(), ConnectorError> {
-        while let Some(left) = self.left() {
+        while let Some(left) = self.left().or_else(|| self.spend()) {
             if left > WAITED {
                 return Err(ConnectorError::Throttled {
                     retry_after: Some(left),
@@ -80,6 +96,36 @@ impl Pace {
         if self.streak.load(Ordering::Relaxed) > 0 {
             self.streak.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Takes one request from every budget, or says how long to wait until all have one.
+    fn spend(&self) -> Option<Duration> {
+        let mut budgets = self
+            .budgets
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = Instant::now();
+        let mut wait = Duration::ZERO;
+        for budget in budgets.iter_mut() {
+            let window = budget.window;
+            let gone = |at: &Instant| now.saturating_duration_since(*at) >= window;
+            while budget.spent.front().is_some_and(gone) {
+                budget.spent.pop_front();
+            }
+            if let Some(first) = budget.spent.front()
+                && budget.spent.len() >= budget.most
+            {
+                let over = window.saturating_sub(now.saturating_duration_since(*first));
+                wait = wait.max(over.max(Duration::from_millis(1)));
+            }
+        }
+        if !wait.is_zero() {
+            return Some(wait);
+        }
+        for budget in budgets.iter_mut() {
+            budget.spent.push_back(now);
+        }
+        None
     }
 
     fn left(&self) -> Option<Duration> {
@@ -147,7 +193,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_are_shared() {
-        let pace = Pace::new(None);
+        let pace = Pace::new(None, &[]);
         assert!(pace.left().is_none());
         assert_eq!(pace.throttled(None), (Duration::from_secs(1), true));
         assert_eq!(pace.throttled(None), (Duration::from_secs(2), true));
@@ -161,5 +207,19 @@ mod tests {
         assert!(pace.left().is_some_and(|left| left > WAITED));
         pace.flowing();
         assert_eq!(pace.throttled(None).0, Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_budget_is_spent_once() {
+        let hour = Duration::from_secs(3600);
+        let pace = Pace::new(None, &[(hour, 2), (Duration::from_secs(60), 100)]);
+        assert_eq!(pace.ready().await, Ok(()));
+        assert_eq!(pace.ready().await, Ok(()));
+        for _ in 0..2 {
+            let Err(ConnectorError::Throttled { retry_after }) = pace.ready().await else {
+                panic!("the hour's budget is spent");
+            };
+            assert!(retry_after.is_some_and(|left| left > hour - Duration::from_secs(60)));
+        }
     }
 }

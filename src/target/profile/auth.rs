@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::call::{Call, Purpose, SoapDefaults};
+use super::body::SoapDefaults;
+use super::call::{Call, Purpose};
 use super::expr::{Expr, Template};
 use super::facts::Evidence;
 use super::making::Making;

@@ -1,6 +1,7 @@
 //! Kinds of entitlement, and kinds of work that can be given to somebody else.
 
-use super::call::{Call, Purpose, SoapDefaults};
+use super::body::SoapDefaults;
+use super::call::{Call, Purpose};
 use super::expr::Expr;
 use super::facts::Evidence;
 use super::making::Making;

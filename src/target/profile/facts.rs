@@ -1,7 +1,9 @@
 //! How sure each fact of a profile is, and what the facts are called.
 
-use super::Profile;
+use std::collections::BTreeSet;
+
 use super::making::Making;
+use super::{Expr, Given, Op, Profile};
 use crate::document::Node;
 
 /// How sure a fact is.
@@ -74,4 +76,74 @@ pub(super) fn all(profile: &Profile) -> Vec<Fact> {
         }
     }
     facts
+}
+
+/// The facts that are in use with these settings and nobody has confirmed: what the target rests on.
+pub(super) fn assumed(profile: &Profile, use_of: &Use<'_>) -> Vec<String> {
+    let base = use_of.given.scope();
+    // What cannot be said before a run counts as used.
+    let on = |when: Option<&Expr>| {
+        when.is_none_or(|when| {
+            let known = when.names().iter().all(|name| name.starts_with("settings"));
+            !known || when.holds(&base).unwrap_or(true)
+        })
+    };
+    let mut used = Vec::new();
+    if let Some(at) = profile.auth.iter().position(|auth| on(auth.when.as_ref())) {
+        used.push(numbered("auth", at));
+    }
+    used.extend(["account".to_owned(), "answer".to_owned()]);
+    for (op, calls) in &profile.operations {
+        let able = profile.can(op.name(), true, &base).unwrap_or(true);
+        if able && (*op != Op::Delete || use_of.deletes) {
+            used.extend(
+                calls
+                    .iter()
+                    .filter(|call| on(call.when.as_ref()))
+                    .map(|call| call.fact.clone()),
+            );
+        }
+    }
+    for (name, field) in &profile.fields {
+        if use_of.attributes.contains(name) && on(field.when.as_ref()) {
+            used.push(format!("field.{name}"));
+        }
+    }
+    let entitled = profile
+        .entitlements
+        .iter()
+        .filter(|kind| on(kind.when.as_ref()));
+    used.extend(entitled.map(|kind| format!("entitlement.{}", kind.name)));
+    let work = profile
+        .reassign
+        .iter()
+        .filter(|(_, work)| on(work.when.as_ref()));
+    used.extend(work.map(|(name, _)| format!("reassign.{name}")));
+    used.extend(
+        use_of
+            .given
+            .defaulted
+            .iter()
+            .map(|name| format!("setting.{name}")),
+    );
+    let facts = all(profile);
+    used.retain(|name| {
+        let fact = facts.iter().find(|fact| fact.name == *name);
+        fact.is_some_and(|fact| fact.evidence == Evidence::Assumed)
+            && !use_of.confirmed.contains(name)
+    });
+    used
+}
+
+/// How a configuration uses a profile.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'u> {
+    /// The values of its settings.
+    pub given: &'u Given,
+    /// The account attributes that the mapping uses.
+    pub attributes: &'u [String],
+    /// Facts that the customer has verified.
+    pub confirmed: &'u BTreeSet<String>,
+    /// Whether accounts may be deleted.
+    pub deletes: bool,
 }

@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "read",
     "write",
     "on-clear",
+    "cleared",
     "immutable",
     "required",
     "read-only",
@@ -82,6 +83,8 @@ pub struct Field {
     pub write: Option<Template>,
     /// How it is cleared.
     pub on_clear: OnClear,
+    /// What is written to clear it, where that is special.
+    pub cleared: Option<Template>,
     /// It is written on create only.
     pub immutable: bool,
     /// A create needs it.
@@ -137,6 +140,9 @@ impl Field {
             .map(|value| making.value(&node.field("write"), value, &["value"]));
         let flag =
             |key: &str, making: &mut Making<'_>| node.flag(key, &mut making.desk).unwrap_or(false);
+        let cleared = node
+            .value("cleared")
+            .and_then(|value| making.value(&node.field("cleared"), value, &[]));
         Some(Self {
             path,
             kind: node
@@ -157,6 +163,7 @@ impl Field {
             on_clear: node
                 .choice("on-clear", &clears, &mut making.desk)
                 .unwrap_or(OnClear::Null),
+            cleared,
             immutable: flag("immutable", making),
             required: flag("required", making),
             read_only: flag("read-only", making),
@@ -240,6 +247,9 @@ impl Field {
     /// A text for people.
     pub fn wire(&self, value: Option<&Value>, scope: &Scope) -> Result<Option<Json>, String> {
         let Some(value) = value else {
+            if let Some(cleared) = &self.cleared {
+                return cleared.value(scope);
+            }
             return match self.on_clear {
                 OnClear::Null => Ok(Some(Json::Null)),
                 OnClear::Empty => {

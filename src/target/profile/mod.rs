@@ -4,6 +4,7 @@
 //! The format is described in `docs/http-profiles.md`. Nothing here sends anything, and nothing decides about people.
 
 mod auth;
+mod body;
 mod call;
 mod compile;
 mod entitle;
@@ -12,6 +13,7 @@ mod facts;
 mod field;
 mod filters;
 mod making;
+mod operations;
 mod paging;
 mod path;
 mod rules;
@@ -23,16 +25,17 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use auth::{Auth, AuthKind, Grant, Lifetime, Place};
-pub use call::{Body, Call, Form, Soap};
+pub use auth::{Auth, AuthKind, Grant, Lifetime, OAuth, Place};
+pub use body::{Body, Soap};
+pub use call::{Call, Form};
 pub use entitle::{Entitlement, Reassign};
 pub use expr::{Expr, Scope, Template};
-pub use facts::{Evidence, Fact};
+pub use facts::{Evidence, Fact, Use};
 pub use field::{Field, Kind, OnClear};
 pub use paging::{Paging, Style};
 pub use path::Path;
 pub use rules::{AnswerRules, Class, ErrorRule, HttpRules, Lists};
-pub use setting::{Given, Setting, SettingType};
+pub use setting::{Given, Setting, SettingType, accepts};
 
 use crate::model::Problem;
 
@@ -203,6 +206,12 @@ impl Profile {
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
         facts::all(self)
+    }
+
+    /// The assumed facts that a configuration rests on: in use, and confirmed by nobody.
+    #[must_use]
+    pub fn assumed(&self, use_of: &Use<'_>) -> Vec<String> {
+        facts::assumed(self, use_of)
     }
 
     /// The names of all facts.

@@ -42,7 +42,7 @@ pub struct Paging {
     pub style: Style,
     /// The parameter that says which page.
     pub parameter: Option<String>,
-    /// The number of the first page.
+    /// The number of the first page or item.
     pub first: u64,
     /// The parameter that says how many items.
     pub size_parameter: Option<String>,
@@ -138,7 +138,7 @@ impl Paging {
         let paging = Self {
             style,
             parameter: text("parameter", making),
-            first: count(&node, "first", 0, making).unwrap_or(1),
+            first: count(&node, "first", 0, making).unwrap_or(u64::from(style == Style::Page)),
             size_parameter: text("size-parameter", making),
             size: count(&node, "size", 1, making),
             total_pages: making.expr(&node, "total-pages", visible),
