@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("document", &["model"]),
     ("reconcile", &["model", "document"]),
     ("source", &["model"]),
-    ("target", &["model", "document"]),
+    ("target", &["model", "random", "document"]),
     ("store", &["model", "random"]),
     ("deliver", &["model"]),
     ("report", &["model", "reconcile"]),

@@ -128,7 +128,8 @@ impl HttpApp {
                 )));
             }
         }
-        let mut way = Way::new(self.base.clone().with_json("account", &by_name(&values)));
+        let scope = self.base.clone().with_json("account", &by_name(&values));
+        let mut way = Way::new(scope.with_json("password", &first_password()?));
         let mut item = None;
         for call in self.profile.calls(Op::Create) {
             let Some(own) = self.claimed(Op::Create, call, &names) else {
@@ -357,6 +358,16 @@ impl HttpApp {
         let current = current.ok_or_else(|| ConnectorError::NotFound(format!("account {id}")))?;
         Ok(scope.with_json("current", &current))
     }
+}
+
+/// A password that nobody knows, for applications in which no account can be without one. It has letters of both
+/// cases, digits and signs, because some demand that.
+fn first_password() -> Result<Json, ConnectorError> {
+    use base64::Engine as _;
+    let bytes = crate::random::array::<24>();
+    let bytes = bytes.map_err(|why| ConnectorError::Transient(why.to_string()))?;
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    Ok(Json::from(format!("{text}-aA1")))
 }
 
 /// A create that broke: before there is an account it is what it is; afterwards the account must be read.

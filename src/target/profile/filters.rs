@@ -52,7 +52,7 @@ const BUILT_IN: &[&str] = &[
 ];
 /// Our own.
 const OWN: &[&str] = &[
-    "merge", "bag", "unbag", "as_list", "pick", "json", "unjson", "date", "seconds",
+    "merge", "bag", "unbag", "as_list", "pick", "having", "json", "unjson", "date", "seconds",
 ];
 
 /// Every filter.
@@ -67,6 +67,7 @@ pub(super) fn add(env: &mut Environment<'static>) {
     env.add_filter("unbag", unbag);
     env.add_filter("as_list", |value: &Jinja| Jinja::from(as_list(value)));
     env.add_filter("pick", pick);
+    env.add_filter("having", having);
     env.add_filter("json", |value: &Jinja| {
         serde_json::to_string(value).map_err(|_| refuse("this cannot be written as JSON"))
     });
@@ -122,6 +123,27 @@ fn merge(left: &Jinja, right: &Jinja) -> Result<Jinja, Error> {
         merged.insert(key, inner);
     }
     Ok(Jinja::from(merged))
+}
+
+/// The elements whose member is this id, or an object with this id, or a list with one of them. Ids are compared as text.
+fn having(value: &Jinja, member: &str, id: &Jinja) -> Result<Jinja, Error> {
+    let wanted = id.to_string();
+    let is = |one: &Jinja| {
+        let id = if one.kind() == ValueKind::Map {
+            one.get_attr("id").unwrap_or_default()
+        } else {
+            one.clone()
+        };
+        !id.is_undefined() && !id.is_none() && id.to_string() == wanted
+    };
+    let mut found = Vec::new();
+    for element in as_list(value) {
+        let inner = element.get_attr(member).unwrap_or_default();
+        if as_list(&inner).iter().any(is) {
+            found.push(element);
+        }
+    }
+    Ok(Jinja::from(found))
 }
 
 /// An object as a list of `key=value`.

@@ -18,7 +18,10 @@ fn shape(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::Get => (&["id"], &["item"]),
         Op::Detail => (&["id", "item"], &["add"]),
         Op::Find => (&["value"], &["by", "items", "paging"]),
-        Op::Create => (&["fields", "account", "id"], &["item", "attributes"]),
+        Op::Create => (
+            &["fields", "account", "id", "password"],
+            &["item", "attributes"],
+        ),
         Op::Update => (
             &["id", "fields", "account", "current"],
             &["item", "attributes"],

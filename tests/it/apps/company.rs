@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use provost::config::{Secrets, load};
+use provost::target::{AccountWriter, connect};
 use tempfile::TempDir;
 
 const PEOPLE_BASE: &str = "ou=People,dc=example,dc=org";
@@ -76,6 +80,32 @@ impl Company {
 
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Keeps a secret in a file, and gives the reference to it.
+    pub(super) fn secret(&self, name: &str, value: &str) -> String {
+        let path = self.path().join(name);
+        fs::write(&path, value).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        format!("file:{}", path.display())
+    }
+
+    /// The connector as the configuration describes it.
+    pub(super) async fn connect(&self) -> Arc<dyn AccountWriter> {
+        self.publish();
+        let config = load(&self.path().join("provost.toml"), Secrets::Load);
+        let config = config
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .config;
+        connect(&config.targets[0].connector).await.unwrap()
+    }
+
+    /// Changes the customer's copy of a shipped file, as its administrator would.
+    pub(super) fn edit(&self, file: &str, before: &str, after: &str) {
+        let path = self.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(before), "{file} has no {before}");
+        fs::write(path, text.replace(before, after)).unwrap();
     }
 
     pub(super) fn person(&mut self, number: usize) -> &mut Person {
@@ -198,7 +228,6 @@ impl Company {
             .args(["--config", "provost.toml", "--color", "never"])
             .args(args)
             .env_clear()
-            .env("SECRET", "Test-Passw0rd!")
             .current_dir(self.path())
             .output()
             .unwrap()

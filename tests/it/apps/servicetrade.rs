@@ -1,0 +1,244 @@
+//! ServiceTrade: the shipped profile and mapping against its simulator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provost::model::AccountId;
+
+use super::company::Company;
+use super::story::{App, PEOPLE, Shown};
+use crate::support::sim::servicetrade::{CLIENT, SERVICE, SWITCHES, Servicetrade, User, Work};
+use crate::support::sim::{Setting, Sim};
+
+fn text(pairs: &[(&str, &str)]) -> Shown {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// By the anchor that the user carries.
+fn shown(app: &mut Servicetrade) -> BTreeMap<String, Shown> {
+    let users = app.users.iter().filter(|(id, _)| **id != SERVICE.0);
+    users
+        .map(|(_, user)| {
+            let roles: BTreeSet<&str> =
+                user.roles.iter().map(|id| app.roles[id].as_str()).collect();
+            let roles: Vec<&str> = roles.into_iter().collect();
+            let office = user.fields["officeId"].to_string();
+            let shown = text(&[
+                ("active", if user.active() { "yes" } else { "no" }),
+                ("first", user.text("firstName")),
+                ("mail", user.text("email")),
+                ("office", &office),
+                ("phone", user.text("phone")),
+                ("roles", &roles.join("+")),
+            ]);
+            (
+                user.external.get("provost").cloned().unwrap_or_default(),
+                shown,
+            )
+        })
+        .collect()
+}
+
+fn wanted(company: &Company) -> BTreeMap<String, Shown> {
+    let people = company.people.iter();
+    people
+        .map(|person| {
+            let office = match person.office {
+                "North" => "51",
+                "South" => "52",
+                _west => "53",
+            };
+            let mut roles = Vec::new();
+            if person.groups.contains("ServiceTrade Schedulers") {
+                roles.push("Account Scheduler");
+            }
+            if person.groups.contains("ServiceTrade Technicians") {
+                roles.push("Account Tech");
+            }
+            let usual = format!("+1555{:04}", person.number);
+            let phone = person
+                .more
+                .get("telephoneNumber")
+                .map_or(usual, |phone| phone.replace(' ', ""));
+            let shown = text(&[
+                ("active", "yes"),
+                ("first", &person.given),
+                ("mail", &person.mail()),
+                ("office", office),
+                ("phone", &phone),
+                ("roles", &roles.join("+")),
+            ]);
+            (person.anchor(), shown)
+        })
+        .collect()
+}
+
+/// A company connected to a simulator with these switches.
+pub(super) fn app(setting: Setting, people: usize) -> App<Servicetrade> {
+    let sim = Sim::start(Servicetrade::new(setting.clone()));
+    sim.within(|app| app.page = 60);
+    let mut company = Company::new(people, &["North", "South"], &["ServiceTrade Users"]);
+    for number in (0..people).step_by(3) {
+        let person = company.person(number);
+        person.groups.insert("ServiceTrade Technicians");
+        person.title = "Sprinkler Technician";
+    }
+    for number in (1..people).step_by(4) {
+        company
+            .person(number)
+            .groups
+            .insert("ServiceTrade Schedulers");
+    }
+    let secret = company.secret("password", SERVICE.2);
+    company.target = format!(
+        "type = \"http\"\nprofile = \"mappings/servicetrade.profile.toml\"\nmapping = \"mappings/servicetrade.toml\"\n\
+         url = \"{}/api\"\nrequest-timeout = \"2s\"\nprotected-accounts = [\"provost\"]\n\n[target.settings]\n\
+         user = \"{}\"\nuser-password = \"{secret}\"\nroles = \"{}\"\njob-owner-filter = \"{}\"\nquote-owner = \"{}\"\n",
+        sim.base,
+        SERVICE.1,
+        setting.get("role"),
+        setting.get("owner-filter"),
+        setting.get("quote-owner"),
+    );
+    company.edit(
+        "mappings/servicetrade.toml",
+        "attributes.officeId",
+        &format!("attributes.{}", setting.get("office")),
+    );
+    company.edit(
+        "mappings/servicetrade.toml",
+        "\nofficeId = \"51\"",
+        &format!("\n{} = \"51\"", setting.get("office")),
+    );
+    company.edit(
+        "mappings/servicetrade.toml",
+        "hold = \"officeId\"",
+        &format!("hold = \"{}\"", setting.get("office")),
+    );
+    if setting.is("password", "accepted") {
+        company.target += "password = \"accepted\"\n";
+    }
+    App {
+        sim,
+        company,
+        shown,
+        wanted,
+        creates: "POST user",
+        changes: "PUT user",
+        lists: "GET user",
+    }
+}
+
+#[test]
+fn a_company_lives_with_servicetrade() {
+    let mut app = app(Setting::first(SWITCHES), PEOPLE);
+    app.join();
+    app.rest();
+
+    // Movers: another office, another role; a new family name; a new address, which must not touch the user name.
+    app.company.person(3).office = "West";
+    app.company
+        .person(4)
+        .groups
+        .insert("ServiceTrade Technicians");
+    app.company.person(5).given = "Petra".to_owned();
+    app.company
+        .person(6)
+        .more
+        .insert("mail", "new-name@example.org".to_owned());
+    app.settle("movers", 3);
+    assert!(
+        app.sim
+            .within(|app| app.named("p006@example.org").is_some())
+    );
+
+    // Another customer of the vendor holds the name of a newcomer: reported, never adopted, and nobody else waits.
+    app.sim
+        .within(|app| app.strangers.insert("p500@example.org".to_owned()));
+    app.company.join(500, 1);
+    app.company.join(501, 1);
+    let said = app.company.sync(&[11]);
+    assert!(said.contains("username is unavailable"), "{said}");
+    assert!(
+        app.sim
+            .within(|app| app.named("p501@example.org").is_some())
+    );
+    app.company
+        .person(500)
+        .more
+        .insert("mail", "p500.new@example.org".to_owned());
+    app.settle("collision", 4);
+
+    app.fail_in_part();
+    app.leave_and_return(9);
+    assert_eq!(app.count("mail"), 0, "ServiceTrade tells nobody");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leavers_work_goes_to_the_heir() {
+    for setting in Setting::pairwise(SWITCHES) {
+        let app = app(setting.clone(), 0);
+        let target = app.company.connect().await;
+        let (leaver, heir, other) = app.sim.within(|app| {
+            let user = |app: &mut Servicetrade| {
+                let id = app.fresh();
+                let fields = serde_json::json!({"status": "active", "username": id.to_string(), "officeId": 51});
+                let fields = fields.as_object().cloned().unwrap();
+                app.users.insert(id, User { fields, ..User::default() });
+                id
+            };
+            (user(app), user(app), user(app))
+        });
+        let jobs = app.sim.within(|app| {
+            let both = BTreeSet::from([leaver, other]);
+            let owned = |owner: i64, status: &str| Work {
+                owner: Some(owner),
+                status: status.to_owned(),
+                ..Work::default()
+            };
+            let teamed = |status: &str| Work {
+                techs: both.clone(),
+                status: status.to_owned(),
+                ..Work::default()
+            };
+            for status in ["scheduled", "new", "completed"] {
+                app.add_work("job", owned(leaver, status));
+            }
+            let jobs = app.add_work("job", owned(other, "scheduled"));
+            app.add_work("quote", owned(leaver, "open"));
+            app.add_work("quote", owned(other, "open"));
+            app.add_work("appointment", teamed("scheduled"));
+            app.add_work("servicerequest", teamed("open"));
+            jobs
+        });
+        let (from, to) = (AccountId(leaver.to_string()), AccountId(heir.to_string()));
+        for kind in ["quotes", "jobs", "appointments", "preferred-services"] {
+            for _ in 0..2 {
+                let moved = target.reassign(&from, kind, &to).await;
+                assert_eq!(moved, Ok(()), "{kind}: {setting}");
+            }
+        }
+        app.sim.within(|app| {
+            assert_eq!(app.open_work(leaver), 0, "{setting}");
+            assert_eq!(app.open_work(heir), 5, "{setting}");
+            assert_eq!(app.work["job"][&jobs].owner, Some(other), "{setting}");
+            assert_eq!(app.open_work(other), 4, "{setting}");
+            assert_eq!(app.ledger.count("reassign"), 5, "{setting}");
+        });
+    }
+}
+
+#[test]
+fn oauth_works_as_well() {
+    let mut app = app(Setting::first(SWITCHES), 5);
+    let (client, secret) = CLIENT;
+    let secret = app.company.secret("client", secret);
+    app.company.target +=
+        &format!("sign-in = \"oauth\"\nclient-id = \"{client}\"\nclient-secret = \"{secret}\"\n");
+    app.settle("joiners", 3);
+    app.sim.advance(4000);
+    app.company.person(1).office = "West";
+    app.settle("movers", 3);
+}
