@@ -2,6 +2,7 @@
 
 mod hostile;
 mod session;
+mod synapse;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Real servers for the tests: OpenLDAP, Samba as Active Directory, and SCIM servers that nobody here wrote.
+//! Real servers for the tests: OpenLDAP, Samba as Active Directory, SCIM servers and Synapse, which nobody here wrote.
 //!
 //! Each value is one running server with files and ports of its own; dropping it ends the server, and so does the end
 //! of the test process, whatever ended it (`tests/support/leash.py`).
@@ -17,6 +17,7 @@ pub mod samba;
 pub mod scim_servers;
 pub mod sim;
 pub mod smtp;
+pub mod synapse;
 pub mod tls;
 
 pub use openldap::{OpenLdap, OpenLdapOptions};
