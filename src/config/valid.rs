@@ -272,14 +272,12 @@ pub fn read(
     let fallback = PathBuf::new();
     let control = service::control(&root, state_dir.as_deref().unwrap_or(&fallback), outside);
     let state_dir = state_dir?;
-    let mut targets = targets.into_iter().collect::<Option<Vec<TargetSpec>>>()?;
-    keep_tokens(&mut targets, &state_dir);
     Some(Config {
+        targets: keep_tokens(targets, &state_dir)?,
         state_dir,
         vault: vault?,
         delivery: delivery?,
         sources: sources.into_iter().collect::<Option<_>>()?,
-        targets,
         control,
         metrics,
         access: access.policies,
@@ -289,13 +287,15 @@ pub fn read(
     })
 }
 
-/// Refresh tokens that applications rotate are kept in the state directory.
-fn keep_tokens(targets: &mut [TargetSpec], state_dir: &Path) {
-    for target in targets {
+/// Refresh tokens that applications rotate are kept in the state directory. `None` only if errors were recorded.
+fn keep_tokens(targets: Vec<Option<TargetSpec>>, state_dir: &Path) -> Option<Vec<TargetSpec>> {
+    let mut targets = targets.into_iter().collect::<Option<Vec<_>>>()?;
+    for target in &mut targets {
         if let ConnectorSettings::Http(settings) = &mut target.connector {
             settings.token_file = state_dir.join("tokens").join(&target.name);
         }
     }
+    Some(targets)
 }
 
 /// The name of a table, if it is a text; problems with it are recorded where the table is read.
