@@ -75,6 +75,7 @@ fn log(report: &RunReport, about: About) {
         for one in &target.results {
             let (result, applied) = match &one.status {
                 ChangeStatus::Done | ChangeStatus::DoneWith(_) => ("done", true),
+                ChangeStatus::Partly(_) => ("partly", false),
                 ChangeStatus::Failed(_) => ("failed", false),
                 ChangeStatus::Unconfirmed(_) => ("unconfirmed", false),
                 ChangeStatus::Handed(_) => ("awaiting-confirmation", false),

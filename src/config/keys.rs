@@ -136,6 +136,9 @@ macro_rules! target_keys {
             "mapping",
             "policy",
             "suspend-with",
+            "suspend",
+            "credentials",
+            "heir",
             "delete",
             "suspend-out-of-scope",
             "review-first-run",
@@ -172,6 +175,7 @@ pub const TARGET_SCIM: Keys = Keys {
         "page-size",
         "members-per-request",
         "create-groups",
+        "passwords",
         "patch",
         "bulk",
         "quirks",
@@ -305,6 +309,27 @@ pub const STEPS: Keys = Keys {
     keys: &["disable", "delete", "change", "create", "enable", "renew"],
 };
 
+/// How access is taken away, by reason.
+pub const SUSPEND: Keys = Keys {
+    table: "[target.suspend]",
+    keys: &[
+        "default",
+        "leaver",
+        "source-disabled",
+        "expired",
+        "not-yet-started",
+        "out-of-scope",
+        "access-window",
+        "operator",
+    ],
+};
+
+/// Who gets the work of people whose access is taken away.
+pub const HEIR: Keys = Keys {
+    table: "[target.heir]",
+    keys: &["attribute", "account"],
+};
+
 /// When accounts are deleted.
 pub const DELETE: Keys = Keys {
     table: "delete",
@@ -409,6 +434,8 @@ pub const ALL: &[&Keys] = &[
     &LICENCES,
     &RENEW,
     &STEPS,
+    &SUSPEND,
+    &HEIR,
     &DELETE,
     &TARGET_LIMITS,
     &TARGET_PASSWORD,

@@ -16,6 +16,7 @@ mod secrets;
 mod servers;
 mod service;
 mod source;
+mod suspend;
 mod target;
 mod worklist;
 
@@ -262,6 +263,10 @@ pub fn read(
         );
     }
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
+    let sealed = vault.as_ref().and_then(Option::as_ref);
+    if vault.is_some() {
+        suspend::needs(&root, &target_sections, &targets, sealed);
+    }
     unique_names(&source_sections);
     unique_names(&target_sections);
     known_sources(&source_sections, &target_sections);

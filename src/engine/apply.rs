@@ -15,10 +15,11 @@ use super::book::{Book, Step};
 use super::members;
 use super::orders::frozen;
 use super::perform::{Bench, Performed, draft, judge, perform};
+use super::procedure;
 use super::result::{ChangeResult, ChangeStatus};
 use crate::model::{AccountDraft, Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
-use crate::store::{Conclusion, OpId, ShadowMove, StoreError};
+use crate::store::{Conclusion, Label, OpId, ShadowMove, StoreError};
 use crate::target::ConnectorError;
 
 /// So many intents are made durable by one write to the disk. Three windows are under way at a time, and so many calls
@@ -92,6 +93,8 @@ pub(super) struct Progress {
     stop: AtomicBool,
     total: usize,
     applied: Applied,
+    /// Sealed passwords that nobody needs once the outcomes are recorded.
+    spent: Vec<Label>,
 }
 
 /// Applies every change of an approved plan, group by group in plan order.
@@ -103,6 +106,8 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
         if group.first().map(rank) == Some(Action::Entitle.as_str()) {
             members::entitle(group, &mut progress, by).await?;
+        } else if procedure::is_long(group) {
+            procedure::carry_out(group, &mut progress, by).await?;
         } else {
             let (began, before) = (Instant::now(), progress.made);
             one_by_one(group, &mut progress, by).await?;
@@ -127,7 +132,7 @@ fn rank(change: &Arc<Change>) -> &'static str {
 
 /// Applies a group of changes each of which is a call of its own. Nobody has two of the same kind, so the windows of a
 /// group do not depend on each other.
-async fn one_by_one(
+pub(super) async fn one_by_one(
     group: &[Arc<Change>],
     progress: &mut Progress,
     by: &Applying<'_>,
@@ -144,7 +149,11 @@ async fn one_by_one(
         steps = begun?;
         next = windows.next();
     }
-    by.book.turn(outcomes, Vec::new()).await.map(|_none| ())
+    by.book.turn(outcomes, Vec::new()).await?;
+    by.book
+        .passwords
+        .forget(&std::mem::take(&mut progress.spent));
+    Ok(())
 }
 
 /// Calls the target for each step, several at a time.
@@ -153,7 +162,9 @@ async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Don
     let bench = &bench;
     let parallelism = by.book.writer.capabilities().parallelism.max(1);
     let together = by.book.writer.creates_together();
-    let creates = |step: &Step| step.change.action == Action::Create;
+    // A first password goes to an account of its own, right after it was made.
+    let creates =
+        |step: &Step| step.change.action == Action::Create && step.change.password.is_none();
     if together > 1 && steps.iter().all(creates) {
         let mut steps = steps.into_iter();
         let batches = std::iter::from_fn(|| {
@@ -190,7 +201,7 @@ fn hold_back(stop: &AtomicBool, by: &Applying<'_>) -> Option<String> {
 async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool, by: &Applying<'_>) -> Done {
     let performed = match hold_back(stop, by) {
         Some(why) => not_begun(&step, &why),
-        None => perform(&step.change, &step.intent, bench).await,
+        None => perform(&step.change, &step.intent, step.password.as_ref(), bench).await,
     };
     if performed.stop.is_some() {
         stop.store(true, Ordering::Relaxed);
@@ -255,6 +266,31 @@ fn not_begun(step: &Step, why: &str) -> Performed {
 }
 
 impl Progress {
+    /// How many results there are.
+    pub(super) fn results(&self) -> usize {
+        self.applied.results.len()
+    }
+
+    /// Takes back the results from a number on.
+    pub(super) fn take_results(&mut self, from: usize) -> Vec<ChangeResult> {
+        self.applied.results.split_off(from)
+    }
+
+    /// Adds results.
+    pub(super) fn add_results(&mut self, results: impl Iterator<Item = ChangeResult>) {
+        self.applied.results.extend(results);
+    }
+
+    /// Nothing more is done for somebody.
+    pub(super) fn block(&mut self, anchor: &Anchor) {
+        self.blocked.insert(anchor.clone());
+    }
+
+    /// Something is still done for somebody although a step failed.
+    pub(super) fn unblock(&mut self, anchor: &Anchor) {
+        self.blocked.remove(anchor);
+    }
+
     /// The changes of a window that may go on; the others are recorded as skipped.
     pub(super) fn ready(&mut self, window: &[Arc<Change>], by: &Applying<'_>) -> Vec<Arc<Change>> {
         let halt = by.halt();
@@ -310,6 +346,8 @@ impl Progress {
                 self.failures = self.failures.saturating_sub(1);
                 self.made += 1;
             }
+            // The account is there; what is missing is made good by the next run.
+            ChangeStatus::Partly(_) => {}
             ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) => {
                 // Once nothing may be begun, what was cut short says nothing about the application either.
                 self.failures += usize::from(by.halt().is_none());
@@ -319,6 +357,13 @@ impl Progress {
             ChangeStatus::Skipped(_) | ChangeStatus::Handed(_) => {
                 self.blocked.insert(change.anchor.clone());
             }
+        }
+        if let ShadowMove::Put(shadow) = &performed.shadow
+            && performed.status == ChangeStatus::Done
+        {
+            let generation = shadow.password.generation;
+            self.spent
+                .extend(by.book.passwords.spent(&change, generation));
         }
         if let Some(error) = performed.stop {
             self.applied.stopped.get_or_insert(error);
@@ -346,6 +391,7 @@ fn describe(status: &ChangeStatus) -> String {
     match status {
         ChangeStatus::Done => "done".to_owned(),
         ChangeStatus::DoneWith(what) => what.clone(),
+        ChangeStatus::Partly(what) => format!("partly: {what}"),
         ChangeStatus::Failed(why) => format!("failed: {why}"),
         ChangeStatus::Unconfirmed(why) => format!("unconfirmed: {why}"),
         ChangeStatus::Handed(what) => format!("awaiting confirmation: {what}"),

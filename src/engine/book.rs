@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::intent::intent;
+use super::password::{Passwords, Prepared};
 use super::perform::Bench;
 use crate::model::{Anchor, Change, Shadow};
 use crate::reconcile::mapping::Mapping;
@@ -16,6 +17,8 @@ pub(super) struct Step {
     pub change: Arc<Change>,
     pub op: OpId,
     pub intent: Intent,
+    /// The password that goes with it, sealed before the intent was journaled.
+    pub password: Prepared,
 }
 
 /// The journal as one run of one target writes it.
@@ -26,6 +29,7 @@ pub(super) struct Book {
     pub state: Arc<State>,
     pub writer: Arc<dyn AccountWriter>,
     pub mapping: Arc<Mapping>,
+    pub passwords: Passwords,
     pub now: Timestamp,
 }
 
@@ -35,6 +39,7 @@ impl Book {
         Bench {
             writer: &*self.writer,
             mapping: &self.mapping,
+            credentials: self.passwords.mode,
             now: self.now,
         }
     }
@@ -67,14 +72,24 @@ impl Book {
     /// Makes intents durable.
     fn begin(&self, changes: Vec<Arc<Change>>) -> Result<Vec<Step>, StoreError> {
         let bench = self.bench();
-        let mut intents = Vec::with_capacity(changes.len());
-        for change in &changes {
-            intents.push(intent(change, self.shadow(&change.anchor)?, &bench));
-        }
+        let befores = changes.iter().map(|change| self.shadow(&change.anchor));
+        let befores = befores.collect::<Result<Vec<_>, _>>()?;
+        // Whatever is to be sent is sealed before anything says that it is to be sent.
+        let passwords = self.passwords.prepare(&changes, &befores, &self.state)?;
+        let intents: Vec<Intent> = changes
+            .iter()
+            .zip(befores)
+            .map(|(change, before)| intent(change, before, &bench))
+            .collect();
         let ops = self.state.intend(&self.target, self.run, &intents)?;
-        let steps = changes.into_iter().zip(ops).zip(intents);
+        let steps = changes.into_iter().zip(ops).zip(intents).zip(passwords);
         Ok(steps
-            .map(|((change, op), intent)| Step { change, op, intent })
+            .map(|(((change, op), intent), password)| Step {
+                change,
+                op,
+                intent,
+                password,
+            })
             .collect())
     }
 

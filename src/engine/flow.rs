@@ -10,6 +10,7 @@ use super::book::Book;
 use super::gather::{Gathered, Inputs, View, gather};
 use super::letters;
 use super::orders::frozen;
+use super::password::Passwords;
 use super::recover::{self, Recovered, recover};
 use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
@@ -103,6 +104,7 @@ impl OneTarget<'_> {
         let reader: &dyn AccountReader = &**writer;
         let recovered = self.recover(reader).await?;
         recover::record(&self.spec.name, &self.session.state, &recovered)?;
+        self.passwords().sweep(&self.session.state)?;
         let remarks = recovered
             .into_iter()
             .map(|found| found.remark)
@@ -125,6 +127,7 @@ impl OneTarget<'_> {
         }
         self.finish(writer, &mut report).await;
         report.remarks = remarks;
+        report.remarks.extend(remaining(&report));
         report.frozen = self.frozen()?;
         if report.frozen.is_some() {
             // Whoever thaws it asks for the next run.
@@ -305,6 +308,7 @@ impl OneTarget<'_> {
             state: Arc::clone(&self.session.state),
             writer: Arc::clone(writer),
             mapping: Arc::clone(&self.spec.mapping),
+            passwords: self.passwords(),
             now: self.session.clock.now(),
         };
         let by = Applying {
@@ -327,6 +331,15 @@ impl OneTarget<'_> {
         Ok(())
     }
 
+    fn passwords(&self) -> Passwords {
+        Passwords {
+            target: self.spec.name.as_str().into(),
+            mode: self.spec.rules.credentials,
+            policy: self.spec.password.clone(),
+            vault: self.session.vault.clone(),
+        }
+    }
+
     fn failed(&self, error: ConnectorError) -> EngineError {
         EngineError::Target {
             target: self.spec.name.clone(),
@@ -345,6 +358,28 @@ fn recent(meta: &TargetMeta, now: jiff::Timestamp) -> usize {
         .sum()
 }
 
+/// What access is left after passwords were fuzzed.
+fn remaining(report: &TargetReport) -> Option<String> {
+    let open = report
+        .results
+        .iter()
+        .filter(|result| {
+            matches!(
+                result.status,
+                ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
+            )
+        })
+        .filter(|result| result.change.leaves_sessions())
+        .count();
+    let people = if open == 1 { "account" } else { "accounts" };
+    (open > 0).then(|| {
+        format!(
+            "{open} {people} of {} had the password fuzzed and nothing else: sessions that are open and tokens that were given out stay usable until they end by themselves",
+            report.target
+        )
+    })
+}
+
 /// Whose accounts were created or linked in a pass.
 fn made(report: &TargetReport) -> BTreeSet<Anchor> {
     report
@@ -354,7 +389,7 @@ fn made(report: &TargetReport) -> BTreeSet<Anchor> {
         .filter(|result| {
             matches!(
                 result.status,
-                ChangeStatus::Done | ChangeStatus::DoneWith(_)
+                ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
             )
         })
         .map(|result| result.change.anchor.clone())

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
+use super::heirs::heirs;
 use super::look::{correct, look};
 use super::orders::{Orders, orders};
 use super::recover::Recovered;
@@ -120,6 +121,7 @@ pub(super) async fn gather<'a>(
             .unwrap_or(0);
     }
     let situation = Situation {
+        heirs: heirs(inputs, &people)?,
         now: inputs.now,
         rules: &inputs.spec.rules,
         mapping: &inputs.spec.mapping,
@@ -129,7 +131,6 @@ pub(super) async fn gather<'a>(
         live,
         register,
         references,
-        heirs: BTreeMap::new(),
         untouched,
     };
     Ok(Gathered {

@@ -1,7 +1,6 @@
 //! What is about to be done, written down before it is done: enough to find out after a crash what became of it.
 
-use jiff::Timestamp;
-
+use super::password;
 use super::perform::Bench;
 use crate::model::{Action, Change, How, Life, Origin, Shadow, Value};
 use crate::store::Intent;
@@ -25,7 +24,7 @@ pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>)
             .or_else(|| before.as_ref()?.account.clone()),
         keys,
         summary: summary(change),
-        after: intended(change, before.as_ref(), bench.now),
+        after: intended(change, before.as_ref(), bench),
         before,
     }
 }
@@ -40,11 +39,21 @@ fn after<'a>(change: &'a Change, name: &str) -> Option<&'a Value> {
 
 /// A change in a few words, without values: it goes to logs.
 pub(super) fn summary(change: &Change) -> String {
-    format!("{} ({})", change.action.as_str(), change.reason)
+    let step = match &change.action {
+        Action::Suspend(steps) | Action::Reactivate(steps) => steps.first(),
+        Action::Delete | Action::Link | Action::Update | Action::Create | Action::Entitle => None,
+    };
+    match step {
+        Some(step) if *step != How::Deactivate => {
+            format!("{} ({}): {step}", change.action.as_str(), change.reason)
+        }
+        Some(_) | None => format!("{} ({})", change.action.as_str(), change.reason),
+    }
 }
 
 /// The shadow as it will be if the change takes effect exactly as planned.
-fn intended(change: &Change, before: Option<&Shadow>, now: Timestamp) -> Shadow {
+fn intended(change: &Change, before: Option<&Shadow>, bench: &Bench<'_>) -> Shadow {
+    let now = bench.now;
     let origin = if change.action == Action::Create {
         Origin::Created
     } else {
@@ -71,22 +80,12 @@ fn intended(change: &Change, before: Option<&Shadow>, now: Timestamp) -> Shadow 
                 shadow.active = Some(true);
             }
         }
-        Action::Suspend(how) => {
+        Action::Suspend(steps) => {
             shadow.suspended.clone_from(&change.suspended_after);
-            shadow.suspended_by.clone_from(how);
             shadow.suspended_since = shadow.suspended_since.or(Some(now));
-            if how.contains(&How::Deactivate) {
-                shadow.active = Some(false);
-            }
+            close(&mut shadow, steps, change);
         }
-        Action::Reactivate(how) => {
-            shadow.suspended.clear();
-            shadow.suspended_by.clear();
-            shadow.suspended_since = None;
-            if how.contains(&How::Deactivate) {
-                shadow.active = Some(true);
-            }
-        }
+        Action::Reactivate(steps) => open(&mut shadow, steps, change),
         Action::Entitle => {
             shadow.entitlements.extend(change.grant.iter().cloned());
             shadow
@@ -96,5 +95,55 @@ fn intended(change: &Change, before: Option<&Shadow>, now: Timestamp) -> Shadow 
         Action::Delete => shadow.life = Life::Tombstone { since: now },
         Action::Link => {}
     }
+    if let Some(step) = password::step_of(change) {
+        shadow.password = password::confirmed(step, shadow.password, bench.credentials);
+    }
     shadow
+}
+
+/// The first step of a procedure is done, the others are still to come.
+fn close(shadow: &mut Shadow, steps: &[How], change: &Change) {
+    let Some((step, later)) = steps.split_first() else {
+        return;
+    };
+    shadow.pending = later.to_vec();
+    shadow.suspended_by.retain(|how| how != step);
+    shadow.suspended_by.push(step.clone());
+    match step {
+        How::Deactivate => shadow.active = Some(false),
+        How::RemoveEntitlements => {
+            for name in &change.revoke {
+                let ours = shadow.entitlements.remove(name);
+                *shadow.removed.entry(name.clone()).or_default() |= ours;
+            }
+        }
+        How::BlockLogin | How::FuzzPassword | How::RevokeSessions | How::Reassign(_) => {}
+    }
+}
+
+/// The first step is undone; after the last one nothing of the suspension is left.
+fn open(shadow: &mut Shadow, steps: &[How], change: &Change) {
+    let step = steps.first();
+    shadow.suspended_by.retain(|how| Some(how) != step);
+    shadow.pending.retain(|how| Some(how) != step);
+    match step {
+        Some(How::Deactivate) => shadow.active = Some(true),
+        Some(How::RemoveEntitlements) => {
+            for name in &change.grant {
+                if shadow.removed.get(name) == Some(&true) {
+                    shadow.entitlements.insert(name.clone());
+                }
+            }
+            shadow.removed.clear();
+        }
+        Some(How::BlockLogin | How::FuzzPassword | How::RevokeSessions | How::Reassign(_))
+        | None => {}
+    }
+    if steps.len() <= 1 {
+        shadow.suspended.clear();
+        shadow.suspended_by.clear();
+        shadow.pending.clear();
+        shadow.removed.clear();
+        shadow.suspended_since = None;
+    }
 }

@@ -26,6 +26,7 @@ pub fn shown(result: &ChangeResult) -> text::ChangeResult {
     let (state, detail) = match &result.status {
         ChangeStatus::Done => (ResultState::Done, None),
         ChangeStatus::DoneWith(what) => (ResultState::Done, Some(what)),
+        ChangeStatus::Partly(why) => (ResultState::Partly, Some(why)),
         ChangeStatus::Failed(why) => (ResultState::Failed, Some(why)),
         ChangeStatus::Unconfirmed(why) => (ResultState::Unconfirmed, Some(why)),
         ChangeStatus::Handed(what) => (ResultState::Handed, Some(what)),

@@ -2,19 +2,25 @@
 
 use jiff::Timestamp;
 
+use secrecy::SecretString;
+
+use super::password;
 use super::result::ChangeStatus;
+use super::step::{Doing, first, in_doubt};
 use crate::model::{
-    Account, AccountDraft, AccountPatch, Action, Change, Effect, How, Life, Shadow,
+    Account, AccountDraft, AccountPatch, Action, Change, CredentialMode, Effect, Life, Password,
+    PasswordState, Shadow,
 };
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{fold, remember};
 use crate::store::{Intent, ShadowMove};
-use crate::target::{AccountWriter, ConnectorError};
+use crate::target::{AccountWriter, AfterLogin, ConnectorError};
 
 /// What a change needs to be carried out.
 pub(super) struct Bench<'a> {
     pub writer: &'a dyn AccountWriter,
     pub mapping: &'a Mapping,
+    pub credentials: CredentialMode,
     pub now: Timestamp,
 }
 
@@ -27,9 +33,24 @@ pub(super) struct Performed {
 }
 
 /// Carries out one change other than an entitlement, which goes by group (see `members`).
-pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>) -> Performed {
+pub(super) async fn perform(
+    change: &Change,
+    intent: &Intent,
+    password: Option<&Result<SecretString, String>>,
+    bench: &Bench<'_>,
+) -> Performed {
+    let doing = Doing {
+        change,
+        intent,
+        password,
+        bench,
+    };
     let answer = match &change.action {
-        Action::Create => bench.writer.create(&draft(change)).await.map(Some),
+        Action::Create => match password {
+            // An account without the password it needs is worse than none.
+            Some(Err(why)) => Err(ConnectorError::Rejected(why.clone())),
+            Some(Ok(_)) | None => bench.writer.create(&draft(change)).await.map(Some),
+        },
         Action::Link => adopt(intent, bench).await,
         Action::Update => {
             let attributes = change
@@ -40,13 +61,20 @@ pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>)
                 attributes: attributes.collect(),
                 ..AccountPatch::default()
             };
-            update(intent, &patch, bench).await
+            if patch == AccountPatch::default() {
+                adopt(intent, bench).await
+            } else {
+                update(intent, &patch, bench).await
+            }
         }
-        Action::Suspend(how) => match still_theirs(intent, bench).await {
-            Ok(()) => update(intent, &switch(how, false), bench).await,
-            Err(error) => Err(error),
+        Action::Suspend(steps) => match steps.first() {
+            Some(step) => doing.close(step).await,
+            None => Ok(None),
         },
-        Action::Reactivate(how) => update(intent, &switch(how, true), bench).await,
+        Action::Reactivate(steps) => match steps.first() {
+            Some(step) => doing.open(step).await,
+            None => Ok(None),
+        },
         Action::Delete => match still_theirs(intent, bench).await {
             Ok(()) => return conclude_delete(intent, bench).await,
             Err(error) => Err(error),
@@ -54,7 +82,11 @@ pub(super) async fn perform(change: &Change, intent: &Intent, bench: &Bench<'_>)
         // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
         Action::Entitle => Ok(None),
     };
-    judge(change, intent, answer, bench)
+    let missing = match &answer {
+        Ok(account) => first_password(&doing, account.as_ref()).await,
+        Err(_) => None,
+    };
+    conclude(change, intent, answer, missing, bench)
 }
 
 /// What an answer of the target means for a change and its shadow.
@@ -64,10 +96,38 @@ pub(super) fn judge(
     answer: Result<Option<Account>, ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
+    conclude(change, intent, answer, None, bench)
+}
+
+fn conclude(
+    change: &Change,
+    intent: &Intent,
+    answer: Result<Option<Account>, ConnectorError>,
+    missing: Option<String>,
+    bench: &Bench<'_>,
+) -> Performed {
     match answer {
-        Ok(account) => confirmed(change, intent, account.as_ref(), bench),
+        Ok(account) => confirmed(change, intent, account.as_ref(), missing, bench),
         Err(error) => failed(intent, &error, bench),
     }
+}
+
+/// Sets the first password of an account that was just made, or of one that waits for it. Says what went wrong.
+async fn first_password(doing: &Doing<'_>, account: Option<&Account>) -> Option<String> {
+    let waits = matches!(doing.change.action, Action::Create | Action::Update);
+    if !waits || doing.change.password.is_none() {
+        return None;
+    }
+    let then = match doing.bench.credentials {
+        // What we keep and set again must stay what it is.
+        CredentialMode::Managed => AfterLogin::Keep,
+        CredentialMode::Reset | CredentialMode::Sso | CredentialMode::None => AfterLogin::Change,
+    };
+    let set = match account {
+        Some(account) => doing.set_password_of(&account.id, then).await,
+        None => doing.set_password(then).await.map(|_none| ()),
+    };
+    set.err().map(|error| error.to_string())
 }
 
 /// The account that a change asks for.
@@ -91,7 +151,7 @@ async fn adopt(intent: &Intent, bench: &Bench<'_>) -> Result<Option<Account>, Co
 }
 
 /// Sends a patch; where the answer got lost, the account itself says what became of it.
-async fn update(
+pub(super) async fn update(
     intent: &Intent,
     patch: &AccountPatch,
     bench: &Bench<'_>,
@@ -110,14 +170,6 @@ async fn update(
     }
 }
 
-fn switch(how: &[How], on: bool) -> AccountPatch {
-    AccountPatch {
-        active: how.contains(&How::Deactivate).then_some(on),
-        login_allowed: how.contains(&How::BlockLogin).then_some(on),
-        ..AccountPatch::default()
-    }
-}
-
 fn holds(account: &Account, patch: &AccountPatch) -> bool {
     patch
         .active
@@ -132,7 +184,7 @@ fn holds(account: &Account, patch: &AccountPatch) -> bool {
 }
 
 /// Before something is taken away: does the id still belong to the same person? Some applications use ids again.
-async fn still_theirs(intent: &Intent, bench: &Bench<'_>) -> Result<(), ConnectorError> {
+pub(super) async fn still_theirs(intent: &Intent, bench: &Bench<'_>) -> Result<(), ConnectorError> {
     let Some(id) = &intent.account else {
         return Ok(());
     };
@@ -178,6 +230,7 @@ fn confirmed(
     change: &Change,
     intent: &Intent,
     account: Option<&Account>,
+    missing: Option<String>,
     bench: &Bench<'_>,
 ) -> Performed {
     let mut shadow = intent.after.clone();
@@ -213,7 +266,13 @@ fn confirmed(
             }
         }
     }
-    let (status, result) = if differs.is_empty() {
+    // A step that leaves the account as it is confirms that we know how it is.
+    shadow.life = Life::Live;
+    let (status, result) = if let Some(why) = missing {
+        shadow.password = pending(intent, shadow.password);
+        let what = format!("the first password could not be set: {why}; the next run tries again");
+        (ChangeStatus::Partly(what.clone()), what)
+    } else if differs.is_empty() {
         (ChangeStatus::Done, "done".to_owned())
     } else {
         let what = format!("the application did not keep {}", differs.join(", "));
@@ -223,6 +282,19 @@ fn confirmed(
         status,
         shadow: put(shadow, intent, &result, bench),
         stop: None,
+    }
+}
+
+/// The record of an account whose first password is still to be set.
+pub(super) fn pending(intent: &Intent, after: Password) -> Password {
+    let before = intent.before.as_ref().map(|shadow| shadow.password);
+    let before = before.unwrap_or_default();
+    if after.state == before.state {
+        return after;
+    }
+    Password {
+        state: PasswordState::Pending,
+        ..before
     }
 }
 
@@ -250,17 +322,22 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
     };
     let doing = intent.summary.clone();
     let (status, shadow) = match (error, &intent.before) {
-        (ConnectorError::Ambiguous(_) | ConnectorError::Handed(_), before) => {
+        (ConnectorError::Handed(what), before) => {
             let mut shadow = before.clone().unwrap_or_else(|| intent.after.clone());
             shadow.life = Life::Unconfirmed { doing };
             (
-                if let ConnectorError::Handed(what) = error {
-                    ChangeStatus::Handed(what.clone())
-                } else {
-                    ChangeStatus::Unconfirmed(text.clone())
-                },
+                ChangeStatus::Handed(what.clone()),
                 put(shadow, intent, &text, bench),
             )
+        }
+        (ConnectorError::Ambiguous(_), before) => {
+            let (shadow, open) = unknown(intent, before.as_ref(), doing);
+            let status = if open {
+                ChangeStatus::Unconfirmed(text.clone())
+            } else {
+                ChangeStatus::Failed(text.clone())
+            };
+            (status, put(shadow, intent, &text, bench))
         }
         (ConnectorError::NotFound(_), Some(before)) => {
             let mut shadow = before.clone();
@@ -270,15 +347,56 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
                 put(shadow, intent, &text, bench),
             )
         }
-        (_, Some(before)) => (
-            ChangeStatus::Failed(text.clone()),
-            put(before.clone(), intent, &text, bench),
-        ),
+        (_, Some(before)) => {
+            let shadow = turned_down(intent, before, error);
+            (
+                ChangeStatus::Failed(text.clone()),
+                put(shadow, intent, &text, bench),
+            )
+        }
         (_, None) => (ChangeStatus::Failed(text), ShadowMove::Keep),
     };
     Performed {
         status,
         shadow,
         stop,
+    }
+}
+
+/// After a lost answer: what is believed, and whether the account must be read before anything else is decided.
+/// Where a repetition is harmless, repeating is better than asking.
+fn unknown(intent: &Intent, before: Option<&Shadow>, doing: String) -> (Shadow, bool) {
+    use crate::model::How;
+    let mut shadow = in_doubt(intent)
+        .or_else(|| before.cloned())
+        .unwrap_or_else(|| intent.after.clone());
+    let harmless = match first(intent) {
+        Some((How::RevokeSessions | How::Reassign(_) | How::RemoveEntitlements, _)) => true,
+        Some((How::Deactivate | How::BlockLogin | How::FuzzPassword, _)) | None => false,
+    };
+    if !harmless {
+        shadow.life = Life::Unconfirmed { doing };
+    }
+    (shadow, !harmless)
+}
+
+/// After a refusal: nothing happened, but for the entitlements that went before the one that was refused, and a refused
+/// password is not sent again.
+fn turned_down(intent: &Intent, before: &Shadow, error: &ConnectorError) -> Shadow {
+    use crate::model::How;
+    let refused = matches!(error, ConnectorError::Rejected(_));
+    match first(intent) {
+        Some((How::RemoveEntitlements, true)) => in_doubt(intent).unwrap_or_else(|| before.clone()),
+        Some((How::FuzzPassword, closes)) if refused => {
+            let step = match (closes, before.password.kept) {
+                (true, _) => crate::model::PasswordStep::Fuzz,
+                (false, Some(_)) => crate::model::PasswordStep::Restore,
+                (false, None) => crate::model::PasswordStep::Temporary,
+            };
+            let mut shadow = before.clone();
+            shadow.password = password::refused(step, before.password);
+            shadow
+        }
+        Some(_) | None => before.clone(),
     }
 }

@@ -6,6 +6,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::EngineError;
+use super::perform::pending;
+use super::step::{first, in_doubt};
 use crate::model::{Account, Action, Anchor, Effect, How, Life, Shadow};
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::remember;
@@ -188,9 +190,15 @@ async fn resolve(
         },
     };
     let mut shadow = match (&account, &intent.before) {
-        (Some(account), Some(before)) if !took_effect(intent, account) => before.clone(),
+        (Some(account), Some(before)) if !took_effect(intent, account) => {
+            in_doubt(intent).unwrap_or_else(|| before.clone())
+        }
         (Some(_) | None, _) => intent.after.clone(),
     };
+    if matches!(intent.action, Action::Create | Action::Update) {
+        // Nobody knows whether it was set: the same one is set again.
+        shadow.password = pending(intent, shadow.password);
+    }
     match &account {
         Some(account) => {
             shadow.account = Some(account.id.clone());
@@ -214,19 +222,22 @@ async fn resolve(
     Ok(Some(shadow))
 }
 
-/// Whether a suspension or re-activation is visible on the account.
+/// Whether the operation took effect, as the account tells. What it does not tell is repeated.
 fn took_effect(intent: &Intent, account: &Account) -> bool {
-    let closed = |how: &How| match how {
-        How::Deactivate => account.active == Some(false),
-        How::BlockLogin => account.login_allowed == Some(false),
-        // Nothing to be read on the account: repeating these is harmless.
-        How::FuzzPassword | How::RemoveEntitlements | How::RevokeSessions | How::Reassign(_) => {
-            false
-        }
-    };
+    if let Some((step, closes)) = first(intent) {
+        let closed = match step {
+            How::Deactivate => account.active == Some(false),
+            How::BlockLogin => account.login_allowed == Some(false),
+            How::FuzzPassword
+            | How::RemoveEntitlements
+            | How::RevokeSessions
+            | How::Reassign(_) => return false,
+        };
+        return closed == closes;
+    }
     match &intent.action {
-        Action::Suspend(how) => how.iter().all(closed),
-        Action::Reactivate(how) => !how.iter().any(closed),
+        // Nothing was called: our records are all there is.
+        Action::Suspend(_) | Action::Reactivate(_) => true,
         // The attributes are taken from the account itself, whichever shadow is chosen.
         Action::Update | Action::Create | Action::Link => true,
         // Granting again and revoking again are harmless; forgetting a grant would not be.

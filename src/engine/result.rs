@@ -19,6 +19,8 @@ pub enum ChangeStatus {
     Done,
     /// Made, but the application holds something else than was sent, as said.
     DoneWith(String),
+    /// Some of it was made, then something failed, as said; the next run goes on there.
+    Partly(String),
     /// Not made, for this reason; tried again at the next run.
     Failed(String),
     /// Begun, and nobody knows whether it took effect; the next run reads before it decides.
@@ -44,7 +46,8 @@ impl ChangeResult {
     pub fn is_made(&self) -> bool {
         match self.status {
             ChangeStatus::Done | ChangeStatus::DoneWith(_) => true,
-            ChangeStatus::Failed(_)
+            ChangeStatus::Partly(_)
+            | ChangeStatus::Failed(_)
             | ChangeStatus::Unconfirmed(_)
             | ChangeStatus::Handed(_)
             | ChangeStatus::Skipped(_) => false,

@@ -11,7 +11,7 @@ use super::orders::accepted;
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
 use crate::config::{self, Config, Lean, Moment, SourceSpec, TargetSpec};
-use crate::model::{Anchor, Life};
+use crate::model::{Anchor, How, Life};
 use crate::reconcile::mapping::GroupUse;
 use crate::report::safe;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
@@ -338,6 +338,15 @@ pub fn needs(config: &Config, source: &str) -> FetchRequest {
             .extend(["displayname".to_owned(), "cn".to_owned()]);
         if let Some(delivery) = &config.delivery {
             request.attributes.extend(delivery.letters.attributes());
+        }
+        if target
+            .rules
+            .suspend
+            .any(|how| matches!(how, How::Reassign(_)))
+        {
+            request
+                .attributes
+                .insert(target.rules.heir.attribute.clone());
         }
         request.attributes.extend(target.access.source_attributes());
         for used in std::iter::once(target.mapping.group_need()).chain(target.access.group_needs())

@@ -35,7 +35,8 @@ pub(super) fn settle(
             .iter()
             .filter(|result| match result.status {
                 ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
-                ChangeStatus::Failed(_)
+                ChangeStatus::Partly(_)
+                | ChangeStatus::Failed(_)
                 | ChangeStatus::Unconfirmed(_)
                 | ChangeStatus::Handed(_)
                 | ChangeStatus::Skipped(_) => true,
@@ -180,14 +181,15 @@ fn destructive(report: &TargetReport) -> BTreeMap<Kind, u32> {
     for result in &report.results {
         let made = matches!(
             result.status,
-            ChangeStatus::Done | ChangeStatus::DoneWith(_)
+            ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
         );
-        // What the schedule foretold is not what the day's budget is for.
+        // What the schedule foretold is not what the day's budget is for, and going on with a procedure that was held up
+        // was counted when it began.
         let foretold = report
             .plan
             .as_ref()
             .is_some_and(|plan| is_foretold(&result.change, plan));
-        let made = made && !foretold;
+        let made = made && !foretold && !result.change.resumes;
         if let Some(kind) = kind(&result.change).filter(|kind| made && kind.is_destructive()) {
             *counts.entry(kind).or_default() += 1;
         }

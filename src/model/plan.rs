@@ -167,6 +167,19 @@ impl Change {
         }
     }
 
+    /// Whether the password alone keeps the person out once this is done, so that open sessions and tokens live on.
+    #[must_use]
+    pub fn leaves_sessions(&self) -> bool {
+        let Action::Suspend(steps) = &self.action else {
+            return false;
+        };
+        let has = |wanted: &How| steps.contains(wanted) || self.done.contains(wanted);
+        has(&How::FuzzPassword)
+            && ![How::Deactivate, How::BlockLogin, How::RevokeSessions]
+                .iter()
+                .any(has)
+    }
+
     /// Whether an identifying attribute of an existing account changes.
     #[must_use]
     pub fn is_rename(&self) -> bool {

@@ -25,6 +25,17 @@ pub enum SuspendReason {
 }
 
 impl SuspendReason {
+    /// Every reason, the strongest first.
+    pub const ALL: [Self; 7] = [
+        Self::Leaver,
+        Self::SourceDisabled,
+        Self::Expired,
+        Self::NotYetStarted,
+        Self::OutOfScope,
+        Self::AccessWindow,
+        Self::Operator,
+    ];
+
     /// The reason as configuration, reports and JSON spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -25,8 +25,8 @@ use super::protect;
 use super::situation::{Person, Presence, Situation};
 use super::suspend;
 use crate::model::{
-    Account, AccountId, Action, AttributeChange, Change, Held, HeldWhy, Life, Notice, Reason,
-    Shadow, SuspendReason, Suspensions,
+    Account, AccountId, Action, AttributeChange, Change, Held, HeldWhy, Life, Notice,
+    PasswordState, PasswordStep, Reason, Shadow, SuspendReason, Suspensions,
 };
 
 /// The decision about one identity.
@@ -211,6 +211,7 @@ fn create(case: &Case<'_>, decision: &mut Decision) {
         return case.hold(decision, why);
     }
     let mut change = case.change(Action::Create, Reason::Joiner);
+    change.password = case.sets_passwords().then_some(PasswordStep::Initial);
     change.attributes = case
         .situation
         .mapping
@@ -286,6 +287,7 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
             opening(&before)
         };
         update(case, account, desired, reason, decision);
+        first_password(case, account, decision);
         entitle(case, Some(account), reason, decision);
         if before.is_empty() {
             if case.is_shut() {
@@ -304,6 +306,23 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
     }
     if suspend::close(case, account, &before, reasons, decision) && !before.is_empty() {
         retire(case, account, &before, reasons, decision);
+    }
+}
+
+/// An account that we made and that still waits for its first password gets it.
+fn first_password(case: &Case<'_>, account: &AccountId, decision: &mut Decision) {
+    let state = case.shadow().map(|shadow| shadow.password.state);
+    if state != Some(PasswordState::Pending) || !case.sets_passwords() {
+        return;
+    }
+    let updates = |change: &&mut Change| change.action == Action::Update;
+    if decision.changes.iter_mut().find(updates).is_none() {
+        let mut change = case.change(Action::Update, Reason::Joiner);
+        change.account = Some(account.clone());
+        decision.changes.push(change);
+    }
+    if let Some(change) = decision.changes.iter_mut().find(updates) {
+        change.password = Some(PasswordStep::Initial);
     }
 }
 
@@ -384,6 +403,12 @@ impl Case<'_> {
 
     fn has_account(&self) -> bool {
         self.shadow().is_some_and(|shadow| shadow.account.is_some())
+    }
+
+    /// Whether passwords are ours to set here.
+    fn sets_passwords(&self) -> bool {
+        let situation = self.situation;
+        situation.rules.credentials.is_ours() && situation.capabilities.set_password
     }
 
     /// Whether the account is known to be inactive, by whomever.

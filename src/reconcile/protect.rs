@@ -2,7 +2,7 @@
 
 use super::SyncPolicy;
 use super::diff::{Case, Decision};
-use crate::model::{Action, Change, HeldWhy};
+use crate::model::{Action, Change, HeldWhy, PasswordStep};
 
 /// Takes out of a decision what must not happen, and says so.
 pub(super) fn filter(case: &Case<'_>, decision: &mut Decision) {
@@ -19,6 +19,13 @@ pub(super) fn filter(case: &Case<'_>, decision: &mut Decision) {
         if policy == SyncPolicy::UpsertOnly {
             // Granting goes on, only taking away does not.
             change.revoke.clear();
+        }
+        if policy == SyncPolicy::CreateOnly && change.password == Some(PasswordStep::Initial) {
+            // The first password belongs to creating an account, even if it comes late.
+            change
+                .attributes
+                .retain(|_| change.action == Action::Create);
+            return true;
         }
         if allowed(policy, change) {
             return true;

@@ -122,7 +122,9 @@ pub(super) fn open(
 /// Whether a step is done, by us or by somebody else, as far as is known.
 fn is_done(case: &Case<'_>, how: &How) -> bool {
     let shadow = case.shadow();
-    let ours = shadow.is_some_and(|shadow| shadow.suspended_by.contains(how));
+    // What is also still to be done was begun, and nobody knows how it ended.
+    let ours = shadow
+        .is_some_and(|shadow| shadow.suspended_by.contains(how) && !shadow.pending.contains(how));
     match how {
         How::Deactivate => match case.live.and_then(|live| live.active) {
             Some(active) => !active,
@@ -189,9 +191,12 @@ fn heir(case: &Case<'_>) -> Option<AccountId> {
 
 /// Why steps are carried out now.
 fn why(case: &Case<'_>, before: &Suspensions, reasons: &Suspensions, steps: &[How]) -> Reason {
+    let ours = |shadow: &Shadow, how: &How| {
+        shadow.suspended_by.contains(how) && !shadow.pending.contains(how)
+    };
     let again = case
         .shadow()
-        .is_some_and(|shadow| steps.iter().all(|how| shadow.suspended_by.contains(how)));
+        .is_some_and(|shadow| steps.iter().all(|how| ours(shadow, how)));
     if again && !before.is_empty() {
         // We did this before; somebody made it undone.
         return Reason::Drift;

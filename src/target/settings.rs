@@ -119,6 +119,8 @@ pub struct ScimSettings {
     pub unique: Vec<String>,
     /// Whether deleting is allowed at all.
     pub allow_delete: bool,
+    /// Whether passwords are set (RFC 7643 §4.1.1).
+    pub passwords: bool,
     /// Answers with these `detail` or `scimType` texts, by error class, for servers with codes of their own.
     pub quirks: BTreeMap<String, String>,
 }

@@ -67,6 +67,7 @@ pub fn scim(base: &str, token: &str) -> ScimSettings {
         attributes,
         unique: vec!["userName".to_owned()],
         allow_delete: true,
+        passwords: false,
         quirks: BTreeMap::new(),
     }
 }

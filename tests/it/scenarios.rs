@@ -7,7 +7,7 @@
 mod clock;
 mod given;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -170,7 +170,7 @@ fn situation<'a>(
         live: live(given, accounts),
         register,
         references,
-        heirs: BTreeMap::new(),
+        heirs: given.heirs(),
         untouched: 0,
     }
 }

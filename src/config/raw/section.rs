@@ -327,6 +327,15 @@ impl<'a> Section<'a> {
         Some(section)
     }
 
+    /// A table below this one, for looking at it again: its problems are recorded elsewhere.
+    #[must_use]
+    pub fn any_table_quietly(&self, key: &str) -> Option<Self> {
+        let found = self.get(key)?;
+        let table = found.get_ref().as_table()?;
+        let path = self.field(key);
+        Some(Section::new(table, found.span(), path, self.findings))
+    }
+
     /// A table below this one whose keys are not known yet.
     #[must_use]
     pub fn any_table(&self, key: &str) -> Option<Self> {

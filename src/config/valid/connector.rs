@@ -1,15 +1,16 @@
 //! How targets are spoken to: SCIM, profiles, and the practice application.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::common::{self, values};
+use super::suspend;
 use super::{Outside, auth, http_app, worklist};
 use crate::config::keys;
 use crate::config::raw::Section;
 use crate::config::suggest;
-use crate::model::Problem;
+use crate::model::{How, Problem};
 use crate::reconcile::mapping::Mapping;
 use crate::target::sandbox::check_faults;
 use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings};
@@ -36,7 +37,7 @@ pub const TYPES: [(&str, Type); 4] = [
 ];
 
 /// What the kind of target can do.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Can {
     /// It is more than practice.
     pub real: bool,
@@ -46,6 +47,35 @@ pub struct Can {
     pub block_login: bool,
     /// It can delete.
     pub delete: bool,
+    /// It can set passwords.
+    pub set_password: bool,
+    /// It can demand another password at the next login.
+    pub force_change: bool,
+    /// It can end sessions.
+    pub revoke_sessions: bool,
+    /// It has groups, roles or licences.
+    pub entitlements: bool,
+    /// The kinds of work that it can reassign.
+    pub reassign: BTreeSet<String>,
+    /// Nothing is known about it, so nothing is held against it.
+    pub unknown: bool,
+}
+
+impl Can {
+    /// Whether it can do a step of a suspension.
+    pub fn does(&self, step: &How) -> bool {
+        if self.unknown {
+            return true;
+        }
+        match step {
+            How::Deactivate => self.deactivate,
+            How::BlockLogin => self.block_login,
+            How::FuzzPassword => self.set_password,
+            How::RemoveEntitlements => self.entitlements,
+            How::RevokeSessions => self.revoke_sessions,
+            How::Reassign(kind) => self.reassign.contains(kind),
+        }
+    }
 }
 
 /// Reads the keys of a target's connector.
@@ -62,6 +92,12 @@ pub fn read(
                 deactivate: true,
                 block_login: false,
                 delete: true,
+                set_password: section.flag("passwords", false),
+                force_change: false,
+                revoke_sessions: false,
+                entitlements: true,
+                reassign: BTreeSet::new(),
+                unknown: false,
             };
             (
                 can,
@@ -74,6 +110,12 @@ pub fn read(
                 deactivate: true,
                 block_login: false,
                 delete: true,
+                set_password: false,
+                force_change: false,
+                revoke_sessions: false,
+                entitlements: true,
+                reassign: BTreeSet::new(),
+                unknown: false,
             };
             let read = worklist::read(section, mapping, outside);
             (can, read.map(ConnectorSettings::WorkList))
@@ -92,6 +134,12 @@ pub fn read(
                 deactivate: sandbox.deactivate,
                 block_login: sandbox.block_login,
                 delete: sandbox.delete,
+                set_password: sandbox.set_password,
+                force_change: sandbox.force_change,
+                revoke_sessions: sandbox.revoke_sessions,
+                entitlements: sandbox.entitlements,
+                reassign: sandbox.reassign.clone(),
+                unknown: false,
             };
             (can, named.then_some(ConnectorSettings::Sandbox(sandbox)))
         }
@@ -122,6 +170,7 @@ fn scim(
             .map(|rule| rule.name.clone())
             .collect(),
         allow_delete: section.has("delete"),
+        passwords: section.flag("passwords", false),
         quirks: quirks(section),
         http: http?,
     })
@@ -206,7 +255,7 @@ fn sandbox(section: &Section<'_>, path: PathBuf, mapping: Option<&Mapping>) -> S
         revoke_sessions: flag("revoke-sessions", false),
         reassign: declared
             .as_ref()
-            .map(|table| values(table.texts("reassign")))
+            .map(|table| suspend::kinds(table, "reassign"))
             .unwrap_or_default(),
         ledger: section.flag("ledger", false),
         path,

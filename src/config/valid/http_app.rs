@@ -31,6 +31,12 @@ pub fn read(
             deactivate: true,
             block_login: true,
             delete: true,
+            set_password: true,
+            force_change: true,
+            revoke_sessions: true,
+            entitlements: true,
+            reassign: BTreeSet::new(),
+            unknown: true,
         };
         return (anything, None);
     };
@@ -77,19 +83,33 @@ fn profile(section: &Section<'_>, outside: &dyn Outside) -> Option<Arc<Profile>>
 /// What can be said before the application is asked.
 fn able(section: &Section<'_>, profile: &Profile, given: Option<&Given>) -> Can {
     let scope = given.map(Given::scope).unwrap_or_default();
-    let can = |name: &str, op: Op| {
-        let described = !profile.calls(op).is_empty();
+    let told = |name: &str, described: bool| {
         profile.can(name, described, &scope).unwrap_or_else(|why| {
             let message = format!("the profile's capability \"{name}\" cannot be told: {why}");
             section.error("profile", message, "correct [capability] of the profile");
             described
         })
     };
+    let can = |name: &str, op: Op| told(name, !profile.calls(op).is_empty());
+    let set_password = can("set-password", Op::SetPassword);
+    let forced = profile.capabilities.contains_key("force-change");
+    let reassigns = told("reassign", !profile.reassign.is_empty());
     Can {
         real: true,
         deactivate: can("deactivate", Op::Deactivate),
         block_login: can("block-login", Op::BlockLogin),
         delete: can("delete", Op::Delete),
+        set_password,
+        force_change: told("force-change", forced && set_password),
+        revoke_sessions: can("revoke-sessions", Op::RevokeSessions),
+        entitlements: told("entitlements", !profile.entitlements.is_empty()),
+        reassign: profile
+            .reassign
+            .keys()
+            .filter(|_| reassigns)
+            .cloned()
+            .collect(),
+        unknown: false,
     }
 }
 

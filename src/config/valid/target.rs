@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 
 use super::common::{self, values};
 use super::connector::{self, Can, TYPES, Type};
+use super::suspend;
 use super::{Outside, Schedule, TargetSpec, access, limits, password};
 use crate::config::keys;
-use crate::config::raw::{Section, not_an_option};
+use crate::config::raw::Section;
 use crate::config::syntax;
-use crate::model::{CredentialMode, How};
 use crate::reconcile::access::Named;
 use crate::reconcile::mapping::Mapping;
-use crate::reconcile::{DriftPolicy, HeirRule, Procedures, SyncPolicy, TargetRules};
+use crate::reconcile::{DriftPolicy, SyncPolicy, TargetRules};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -24,11 +24,6 @@ const POLICIES: [(&str, SyncPolicy); 3] = [
     ("sync", SyncPolicy::Sync),
     ("upsert-only", SyncPolicy::UpsertOnly),
     ("create-only", SyncPolicy::CreateOnly),
-];
-
-const HOWS: [(&str, How); 2] = [
-    ("deactivate", How::Deactivate),
-    ("block-login", How::BlockLogin),
 ];
 
 /// Reads one `[[target]]`.
@@ -60,7 +55,7 @@ pub fn read(
     let (can, connector) = connector::read(section, kind, compiled, outside);
     let mut access = access::of_target(section, name.as_deref().unwrap_or_default(), shared);
     if let Some(rules) = &rules {
-        possible(section, rules, can);
+        possible(section, rules, &can);
         access::sensible(section, &access, rules, can.real);
         let protected = rules.protected_people.iter().map(String::as_str);
         access.protected = Arc::new(Named::of(protected));
@@ -115,9 +110,9 @@ fn rules(section: &Section<'_>, name: Option<String>) -> Option<TargetRules> {
     let rules = TargetRules {
         name: name.unwrap_or_default(),
         policy: policy.unwrap_or(SyncPolicy::Sync),
-        suspend: Procedures::always(suspend_with(section)),
-        credentials: CredentialMode::None,
-        heir: HeirRule::default(),
+        suspend: suspend::procedures(section),
+        credentials: suspend::credentials(section),
+        heir: suspend::heir(section),
         delete_after: delete_after(section),
         suspend_out_of_scope: section.flag("suspend-out-of-scope", true),
         review_first_run: section.flag("review-first-run", true),
@@ -146,22 +141,6 @@ fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::ZERO)
 }
 
-fn suspend_with(section: &Section<'_>) -> Vec<How> {
-    if !section.has("suspend-with") {
-        return vec![How::Deactivate];
-    }
-    let mut hows = Vec::new();
-    for word in section.texts("suspend-with") {
-        match HOWS.iter().find(|(name, _)| *name == word.value) {
-            Some((_, how)) => {
-                hows.push(how.clone());
-            }
-            None => section.findings().error(not_an_option(&word, &HOWS)),
-        }
-    }
-    hows
-}
-
 /// How long after its suspension an account is deleted. Never before 30 days: until then a mistake can be undone.
 fn delete_after(section: &Section<'_>) -> Option<SignedDuration> {
     let delete = section.table("delete", &keys::DELETE)?;
@@ -175,47 +154,15 @@ fn delete_after(section: &Section<'_>) -> Option<SignedDuration> {
 }
 
 /// Refuses rules that the target cannot follow.
-fn possible(section: &Section<'_>, rules: &TargetRules, can: Can) {
+fn possible(section: &Section<'_>, rules: &TargetRules, can: &Can) {
     let stops = match rules.policy {
         SyncPolicy::Sync => true,
         SyncPolicy::UpsertOnly | SyncPolicy::CreateOnly => false,
     };
-    if stops && !can.deactivate && !can.block_login {
-        let message = "this target can neither deactivate nor block the login: its leavers could not be stopped";
-        section.error("capabilities", message, "declare `deactivate` or `block-login`, or choose policy \"upsert-only\" and stop leavers by hand");
-    } else if stops && section.is_empty_list("suspend-with") {
-        section.error(
-            "suspend-with",
-            "must not be empty: its leavers could not be stopped",
-            "write [\"deactivate\"], or choose policy \"upsert-only\"",
-        );
-    } else if stops {
-        for how in &rules.suspend.default {
-            let able = match how {
-                How::Deactivate => can.deactivate,
-                How::BlockLogin
-                | How::FuzzPassword
-                | How::RemoveEntitlements
-                | How::RevokeSessions
-                | How::Reassign(_) => can.block_login,
-            };
-            if !able {
-                let help = match how {
-                    How::Deactivate => "write suspend-with = [\"block-login\"]",
-                    How::BlockLogin
-                    | How::FuzzPassword
-                    | How::RemoveEntitlements
-                    | How::RevokeSessions
-                    | How::Reassign(_) => "write suspend-with = [\"deactivate\"]",
-                };
-                section.error(
-                    "suspend-with",
-                    format!("this target cannot do \"{how}\""),
-                    help,
-                );
-            }
-        }
+    if stops {
+        suspend::possible(section, &rules.suspend, rules.credentials, can);
     }
+    suspend::mode(section, rules.credentials, can);
     if stops && rules.protected_accounts.is_empty() && can.real {
         let message = "no account of this target is protected";
         section.warning(

@@ -256,7 +256,10 @@ fn change(change: &Change, waits: bool, result: Option<&ChangeResult>) -> view::
         result_tone: result.map_or(PLAIN, |result| match result.state {
             ResultState::Done => GOOD,
             ResultState::Handed => PLAIN,
-            ResultState::Failed | ResultState::Unconfirmed | ResultState::Skipped => ALARM,
+            ResultState::Partly
+            | ResultState::Failed
+            | ResultState::Unconfirmed
+            | ResultState::Skipped => ALARM,
         }),
         who: format!("{account}anchor {}", change.anchor),
         lines,

@@ -139,6 +139,9 @@ pub(in crate::report) fn how(change: &Change) -> Vec<String> {
             .and_then(password)
             .map(|text| format!("password: {text}")),
     );
+    if change.leaves_sessions() {
+        lines.push("open sessions and tokens stay usable: no step ends them".to_owned());
+    }
     lines
 }
 
@@ -159,8 +162,8 @@ fn step(how: &How, change: &Change) -> String {
 /// What is done to a password, where the steps do not say it. Its value is nowhere.
 fn password(step: PasswordStep) -> Option<&'static str> {
     match step {
-        PasswordStep::Initial => Some("a random first one is set and delivered"),
-        PasswordStep::Temporary => Some("a temporary one is set and delivered"),
+        PasswordStep::Initial => Some("a random first one is set, to be delivered"),
+        PasswordStep::Temporary => Some("a temporary one is set, to be delivered"),
         PasswordStep::Restore => Some("the one that is kept sealed is set again"),
         PasswordStep::Fuzz => None,
     }

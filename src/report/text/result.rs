@@ -15,6 +15,8 @@ use super::Page;
 pub enum ResultState {
     /// Made and confirmed.
     Done,
+    /// Some steps were made, then one failed; the next run goes on there.
+    Partly,
     /// Refused or failed; nothing was changed.
     Failed,
     /// It may have been made; the next run reads the account first.
@@ -31,6 +33,7 @@ impl ResultState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Partly => "partly",
             Self::Failed => "failed",
             Self::Unconfirmed => "unconfirmed",
             Self::Handed => "awaiting-confirmation",
@@ -58,7 +61,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
     for one in results.iter().filter(|one| !plainly_done(one)) {
         let (mark, style) = match one.state {
             ResultState::Done => ('i', CHANGE),
-            ResultState::Failed => ('!', LOSS),
+            ResultState::Partly | ResultState::Failed => ('!', LOSS),
             ResultState::Handed => ('i', CHANGE),
             ResultState::Unconfirmed | ResultState::Skipped => ('!', CHANGE),
         };
@@ -76,6 +79,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
     let count = |state| results.iter().filter(|one| one.state == state).count();
     let mut parts = vec![format!("{} done", count(ResultState::Done))];
     for state in [
+        ResultState::Partly,
         ResultState::Failed,
         ResultState::Unconfirmed,
         ResultState::Handed,

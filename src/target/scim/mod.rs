@@ -10,6 +10,7 @@ mod discovery;
 mod groups;
 mod json;
 mod paging;
+mod password;
 mod patch;
 mod path;
 mod probe;
@@ -24,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
+use secrecy::SecretString;
 use serde_json::Value as Json;
 
 pub use discovery::Discovered;
@@ -33,7 +35,7 @@ pub use schema::{Schema, Shape};
 pub use wire::Field;
 
 use self::api::{Api, ListStyle, USERS};
-use super::connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+use super::connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
 use super::http::{Answer, Http};
 use super::settings::ScimSettings;
 use crate::model::{
@@ -80,7 +82,7 @@ impl ScimConnector {
         let capabilities = Capabilities {
             deactivate: true,
             block_login: false,
-            set_password: false,
+            set_password: settings.passwords,
             force_change: false,
             revoke_sessions: false,
             reassign: BTreeSet::new(),
@@ -331,6 +333,15 @@ impl AccountWriter for ScimConnector {
             return Ok(());
         }
         self.change_members(change).await
+    }
+
+    async fn set_password(
+        &self,
+        id: &AccountId,
+        password: &SecretString,
+        _then: AfterLogin,
+    ) -> Result<(), ConnectorError> {
+        self.send_password(id, password).await
     }
 
     async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError> {

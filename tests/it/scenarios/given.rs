@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use provost::model::{
     Account, AccountId, Anchor, Capabilities, CredentialMode, How, Life, Origin, OverrideEffect,
-    Shadow, SuspendReason, Suspensions, Value,
+    Password, PasswordState, Shadow, SuspendReason, Suspensions, Value,
 };
 use provost::reconcile::{
     DriftPolicy, HeirRule, Limits, Presence, Procedures, Reference, SyncPolicy, TargetRules,
@@ -55,6 +55,14 @@ pub(super) struct Given {
     suspend_with: Vec<String>,
     #[serde(default = "deactivate")]
     can: Vec<String>,
+    /// Steps by reason.
+    #[serde(default)]
+    suspend: BTreeMap<String, Vec<String>>,
+    credentials: Option<String>,
+    /// The account that gets work where nobody else does.
+    heir: Option<String>,
+    #[serde(default)]
+    heirs: BTreeMap<String, String>,
     delete_after_days: Option<i64>,
     #[serde(default = "yes")]
     suspend_out_of_scope: bool,
@@ -98,6 +106,14 @@ struct GivenShadow {
     entitlements: BTreeSet<String>,
     #[serde(default)]
     suspended: Vec<String>,
+    /// The steps that are done; deactivate if not said.
+    done: Option<Vec<String>>,
+    #[serde(default)]
+    still_to_do: Vec<String>,
+    /// Name → whether we had granted it.
+    #[serde(default)]
+    removed: BTreeMap<String, bool>,
+    password: Option<String>,
     suspended_since: Option<Timestamp>,
     active: Option<bool>,
     unconfirmed: Option<String>,
@@ -163,9 +179,12 @@ impl Given {
                 "create-only" => SyncPolicy::CreateOnly,
                 other => panic!("no such policy: {other}"),
             },
-            suspend: Procedures::always(steps(&self.suspend_with)),
-            credentials: CredentialMode::None,
-            heir: HeirRule::default(),
+            suspend: self.procedures(),
+            credentials: self.credentials(),
+            heir: HeirRule {
+                fallback: self.heir.clone().map(AccountId),
+                ..HeirRule::default()
+            },
             delete_after: self
                 .delete_after_days
                 .map(|days| SignedDuration::from_hours(24 * days)),
@@ -183,6 +202,38 @@ impl Given {
         }
     }
 
+    fn procedures(&self) -> Procedures {
+        let own = self.suspend.iter();
+        Procedures {
+            default: steps(&self.suspend_with),
+            by_reason: own
+                .map(|(reason, names)| (reason_of(reason), steps(names)))
+                .collect(),
+        }
+    }
+
+    fn credentials(&self) -> CredentialMode {
+        let Some(name) = &self.credentials else {
+            return CredentialMode::None;
+        };
+        let mut modes = CredentialMode::ALL.into_iter();
+        let found = modes.find(|(known, _)| known == name);
+        found.unwrap_or_else(|| panic!("no such mode: {name}")).1
+    }
+
+    /// Anchor → account that gets the work.
+    pub(super) fn heirs(&self) -> BTreeMap<Anchor, AccountId> {
+        let named = self.heirs.iter();
+        named
+            .map(|(anchor, id)| {
+                (
+                    Anchor::new(anchor).expect("an anchor"),
+                    AccountId(id.clone()),
+                )
+            })
+            .collect()
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         let can = |what: &str| self.can.iter().any(|can| can == what);
         Capabilities {
@@ -191,7 +242,11 @@ impl Given {
             set_password: can("set-password"),
             force_change: can("force-change"),
             revoke_sessions: can("revoke-sessions"),
-            reassign: BTreeSet::new(),
+            reassign: self
+                .can
+                .iter()
+                .filter_map(|can| can.strip_prefix("reassign:").map(str::to_owned))
+                .collect(),
             delete: can("delete"),
             list_inactive: true,
             entitlements: can("entitlements"),
@@ -245,6 +300,24 @@ impl Given {
 }
 
 impl GivenShadow {
+    fn password(&self) -> Password {
+        let (state, generation, kept) = match self.password.as_deref() {
+            None => return Password::default(),
+            Some("pending") => (PasswordState::Pending, 0, None),
+            Some("managed") => (PasswordState::Managed, 1, Some(1)),
+            Some("issued") => (PasswordState::Issued, 1, None),
+            Some("fuzzed") => (PasswordState::Fuzzed, 2, None),
+            Some("fuzzed-and-kept") => (PasswordState::Fuzzed, 2, Some(1)),
+            Some(other) => panic!("no such password state: {other}"),
+        };
+        Password {
+            state,
+            generation,
+            kept,
+            told: kept.is_some(),
+        }
+    }
+
     fn shadow(&self) -> Shadow {
         let anchor = Anchor::new(&self.anchor).expect("an anchor");
         let mut shadow = Shadow::new(anchor, self.label.clone(), Origin::Created);
@@ -257,9 +330,16 @@ impl GivenShadow {
         shadow.entitlements = self.entitlements.clone();
         shadow.suspended = self.suspended.iter().map(|name| reason_of(name)).collect();
         if !shadow.suspended.is_empty() {
-            shadow.suspended_by = vec![How::Deactivate];
-            shadow.active = Some(false);
+            shadow.suspended_by = match &self.done {
+                Some(done) => steps(done),
+                None => vec![How::Deactivate],
+            };
+            let shut = shadow.suspended_by.contains(&How::Deactivate);
+            shadow.active = Some(!shut);
         }
+        shadow.pending = steps(&self.still_to_do);
+        shadow.removed.clone_from(&self.removed);
+        shadow.password = self.password();
         shadow.suspended_since = self.suspended_since;
         shadow.active = self.active.or(shadow.active);
         if let Some(doing) = &self.unconfirmed {
