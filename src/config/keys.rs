@@ -4,12 +4,14 @@
 
 mod secrets;
 mod service;
+mod suspend;
 
 pub use secrets::{
     DELIVERY_SMTP, DELIVERY_WEBHOOK, LETTER, LETTER_CLOSING, PASSWORD_CLASSES, SECRET_STORE,
     TARGET_PASSWORD,
 };
 pub use service::{CONTROL, METRICS, OWN_SCHEDULE, SCHEDULE};
+pub use suspend::{HEIR, SUSPEND};
 
 /// The keys of one table.
 #[derive(Debug)]
@@ -307,27 +309,6 @@ pub const RENEW: Keys = Keys {
 pub const STEPS: Keys = Keys {
     table: "[target.steps]",
     keys: &["disable", "delete", "change", "create", "enable", "renew"],
-};
-
-/// How access is taken away, by reason.
-pub const SUSPEND: Keys = Keys {
-    table: "[target.suspend]",
-    keys: &[
-        "default",
-        "leaver",
-        "source-disabled",
-        "expired",
-        "not-yet-started",
-        "out-of-scope",
-        "access-window",
-        "operator",
-    ],
-};
-
-/// Who gets the work of people whose access is taken away.
-pub const HEIR: Keys = Keys {
-    table: "[target.heir]",
-    keys: &["attribute", "account"],
 };
 
 /// When accounts are deleted.

@@ -263,10 +263,7 @@ pub fn read(
         );
     }
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
-    let sealed = vault.as_ref().and_then(Option::as_ref);
-    if vault.is_some() {
-        suspend::needs(&root, &target_sections, &targets, sealed);
-    }
+    suspend::needs(&root, &target_sections, &targets, vault.as_ref());
     unique_names(&source_sections);
     unique_names(&target_sections);
     known_sources(&source_sections, &target_sections);

@@ -208,11 +208,18 @@ fn why(case: &Case<'_>, before: &Suspensions, reasons: &Suspensions, steps: &[Ho
     }
 }
 
-/// The entitlements that the account holds, as far as is known.
+/// The entitlements that the account holds, as far as is known. What was begun to be taken away and never confirmed may
+/// still be there.
 fn held(case: &Case<'_>) -> BTreeSet<String> {
-    let live = case.live.and_then(|live| live.entitlements.clone());
-    live.or_else(|| case.shadow().map(|shadow| shadow.entitlements.clone()))
-        .unwrap_or_default()
+    if let Some(held) = case.live.and_then(|live| live.entitlements.clone()) {
+        return held;
+    }
+    let Some(shadow) = case.shadow() else {
+        return BTreeSet::new();
+    };
+    let mut held = shadow.entitlements.clone();
+    held.extend(shadow.removed.keys().cloned());
+    held
 }
 
 /// What the suspension took away and the person should have again. What we had granted and the mapping does not call for

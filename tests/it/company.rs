@@ -47,6 +47,8 @@ pub(super) struct Company {
     pub service: String,
     /// More lines for each target.
     pub extra: &'static str,
+    /// More capabilities of each target.
+    pub can: &'static str,
     /// More tables of the file itself.
     pub tables: String,
 }
@@ -72,6 +74,7 @@ impl Company {
             mapping: MAPPING.to_owned(),
             service: String::new(),
             extra: "review-first-run = false",
+            can: "",
             tables: String::new(),
         }
     }
@@ -138,8 +141,8 @@ impl Company {
                  mapping = \"mapping.toml\"\npolicy = \"sync\"\npath = \"{name}.jsonl\"\n\
                  unique = [\"login\"]\nrequired = [\"login\"]\nfaults = {faults:?}\n{}\n\n\
                  [target.capabilities]\ndeactivate = true\nblock-login = false\ndelete = true\n\
-                 list-inactive = true\nentitlements = true\n\n[target.limits]\n",
-                self.extra
+                 list-inactive = true\nentitlements = true\n{}\n[target.limits]\n",
+                self.extra, self.can
             )
             .unwrap();
             for limit in [

@@ -34,6 +34,7 @@ mod servers;
 mod sims;
 mod store;
 mod support;
+mod suspension;
 mod systemd;
 mod tidy;
 mod vault;

@@ -216,8 +216,10 @@ pub fn needs(
     root: &Section<'_>,
     sections: &[Section<'_>],
     targets: &[Option<TargetSpec>],
-    vault: Option<&VaultSpec>,
+    vault: Option<&Option<VaultSpec>>,
 ) {
+    // After errors in [secrets] nothing is known about the key.
+    let Some(vault) = vault else { return };
     for (section, target) in sections.iter().zip(targets) {
         let Some(target) = target else { continue };
         let rules = &target.rules;
