@@ -8,6 +8,7 @@
 
 mod access;
 mod apps;
+mod boot;
 mod cli;
 mod clock;
 mod company;
@@ -16,6 +17,7 @@ mod contract;
 mod cycle;
 mod daemon;
 mod demo;
+mod documents;
 mod engine;
 mod guard;
 mod http;

@@ -10,6 +10,7 @@
     reason = "support for tests of several areas; not each function has a user at all times"
 )]
 
+pub mod container;
 pub mod openldap;
 pub mod ports;
 pub mod process;
