@@ -32,6 +32,8 @@ impl Container {
         run(Command::new("cp")
             .args(["-a", "--reflink=auto"])
             .args([&tree, &root]));
+        // The first process inside is known by it.
+        fs::write(root.join("etc/machine-id"), format!("{uuid}\n")).map_err(|e| e.to_string())?;
         let mut boot = Command::new("systemd-nspawn");
         boot.args([
             "--quiet",
@@ -41,14 +43,14 @@ impl Container {
             "--console=pipe",
         ])
         .arg(format!("--machine=provost-{}", &uuid[..12]))
-        .arg(format!("--uuid={uuid}"))
         .arg(format!("--directory={}", root.display()));
         let mut server = Server::start(&boot, dir, &[]);
         let mut leader = None;
         server.wait_until(BOOT, || {
             leader = find(&uuid);
             leader.is_some_and(|leader| {
-                inside(leader, &["systemctl", "is-system-running"]).0 == "running"
+                let state = inside(leader, &["systemctl", "is-system-running"]).0;
+                matches!(state.as_str(), "running" | "degraded")
             })
         })?;
         let leader = leader.ok_or("systemd did not come up")?;
@@ -128,6 +130,14 @@ impl Container {
         let gone = || !Path::new(&format!("/proc/{leader}")).exists();
         // The leash removes the tree whichever way it ends.
         self.server.wait_until(BOOT, gone).ok();
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // The first process inside has a session of its own, which the leash does not reach.
+        let leader = self.leader.to_string();
+        Command::new("kill").args(["-KILL", &leader]).output().ok();
     }
 }
 
