@@ -172,6 +172,7 @@ fn the_package_lives_its_life_under_a_booted_systemd() {
 }
 
 fn installs_without_starting(debian: &Container, package: &Path) {
+    debian.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
     debian.copy(package, "/root/provost.deb");
     debian.run(&["dpkg", "-i", "/root/provost.deb"]);
     assert_eq!(
