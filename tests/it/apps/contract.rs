@@ -86,6 +86,16 @@ impl Trial<'_> {
             "{what}: {again:?}"
         );
 
+        self.change(&id).await;
+        let nobody = AccountId("999999999".to_owned());
+        assert_eq!(self.target.get(&nobody).await, Ok(None), "{what}");
+
+        self.entitle(&id).await;
+        self.switch(&id).await;
+    }
+
+    async fn change(&self, id: &AccountId) {
+        let what = &self.what;
         let (attribute, value) = self.change;
         for text in [value, HOSTILE] {
             let wanted = Value::Text(text.to_owned());
@@ -93,31 +103,31 @@ impl Trial<'_> {
                 attributes: BTreeMap::from([(attribute.to_owned(), Some(wanted.clone()))]),
                 ..AccountPatch::default()
             };
-            let after = self.target.update(&id, &patch).await;
+            let after = self.target.update(id, &patch).await;
             let after = after.unwrap_or_else(|e| panic!("{what}: update: {e}"));
             assert_eq!(after.attributes.get(attribute), Some(&wanted), "{what}");
             assert_eq!(
-                self.listed(&id).await.attributes.get(attribute),
+                self.listed(id).await.attributes.get(attribute),
                 Some(&wanted),
                 "{what}"
             );
         }
-        let nobody = AccountId("999999999".to_owned());
-        assert_eq!(self.target.get(&nobody).await, Ok(None), "{what}");
+    }
 
-        self.entitle(&id).await;
+    async fn switch(&self, id: &AccountId) {
+        let what = &self.what;
         for active in [false, false, true] {
             let patch = AccountPatch {
                 active: Some(active),
                 ..AccountPatch::default()
             };
-            let after = self.target.update(&id, &patch).await;
+            let after = self.target.update(id, &patch).await;
             let after = after.unwrap_or_else(|e| panic!("{what}: active={active}: {e}"));
             assert_eq!(after.active, Some(active), "{what}");
-            let seen = self.target.get(&id).await.unwrap().unwrap();
+            let seen = self.target.get(id).await.unwrap().unwrap();
             assert_eq!(seen.active, Some(active), "{what}");
             if self.target.capabilities().list_inactive {
-                assert_eq!(self.listed(&id).await.active, Some(active), "{what}");
+                assert_eq!(self.listed(id).await.active, Some(active), "{what}");
             }
         }
     }
@@ -171,7 +181,7 @@ fn common(name: &str) -> Vec<(&'static str, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servicetrade_keeps_the_contract() {
     for setting in Setting::pairwise(servicetrade::SWITCHES) {
-        let app = super::servicetrade::app(setting.clone(), 0);
+        let app = super::servicetrade::app(&setting, 0);
         app.sim.within(|app| app.page = 3);
         let target = app.company.connect().await;
         let office = setting.get("office");

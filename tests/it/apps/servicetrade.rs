@@ -76,7 +76,7 @@ fn wanted(company: &Company) -> BTreeMap<String, Shown> {
 }
 
 /// A company connected to a simulator with these switches.
-pub(super) fn app(setting: Setting, people: usize) -> App<Servicetrade> {
+pub(super) fn app(setting: &Setting, people: usize) -> App<Servicetrade> {
     let sim = Sim::start(Servicetrade::new(setting.clone()));
     sim.within(|app| app.page = 60);
     let mut company = Company::new(people, &["North", "South"], &["ServiceTrade Users"]);
@@ -133,7 +133,7 @@ pub(super) fn app(setting: Setting, people: usize) -> App<Servicetrade> {
 
 #[test]
 fn a_company_lives_with_servicetrade() {
-    let mut app = app(Setting::first(SWITCHES), PEOPLE);
+    let mut app = app(&Setting::first(SWITCHES), PEOPLE);
     app.join();
     app.rest();
 
@@ -179,7 +179,7 @@ fn a_company_lives_with_servicetrade() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leavers_work_goes_to_the_heir() {
     for setting in Setting::pairwise(SWITCHES) {
-        let app = app(setting.clone(), 0);
+        let app = app(&setting, 0);
         let target = app.company.connect().await;
         let (leaver, heir, other) = app.sim.within(|app| {
             let user = |app: &mut Servicetrade| {
@@ -232,7 +232,7 @@ async fn a_leavers_work_goes_to_the_heir() {
 
 #[test]
 fn oauth_works_as_well() {
-    let mut app = app(Setting::first(SWITCHES), 5);
+    let mut app = app(&Setting::first(SWITCHES), 5);
     let (client, secret) = CLIENT;
     let secret = app.company.secret("client", secret);
     app.company.target +=
