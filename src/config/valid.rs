@@ -250,18 +250,7 @@ pub fn read(
         .filter_map(|section| Some(name_of(section)?.value))
         .collect();
     let delivery = delivery::read(&root, &names, outside);
-    if source_sections.is_empty() && !root.has("source") {
-        root.missing(
-            "source",
-            "add a [[source]]: the directory that people are read from",
-        );
-    }
-    if target_sections.is_empty() && !root.has("target") {
-        root.missing(
-            "target",
-            "add a [[target]]: an application whose accounts follow the directory",
-        );
-    }
+    some_of_each(&root, &source_sections, &target_sections);
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
     suspend::needs(&root, &target_sections, &targets, vault.as_ref());
     unique_names(&source_sections);
@@ -287,6 +276,26 @@ pub fn read(
         digest: String::new(),
         secrets: outside.secrets(),
     })
+}
+
+/// Without a directory or an application there is nothing to do.
+fn some_of_each(
+    root: &Section<'_>,
+    source_sections: &[Section<'_>],
+    target_sections: &[Section<'_>],
+) {
+    if source_sections.is_empty() && !root.has("source") {
+        root.missing(
+            "source",
+            "add a [[source]]: the directory that people are read from",
+        );
+    }
+    if target_sections.is_empty() && !root.has("target") {
+        root.missing(
+            "target",
+            "add a [[target]]: an application whose accounts follow the directory",
+        );
+    }
 }
 
 /// Refresh tokens that applications rotate are kept in the state directory. `None` only if errors were recorded.
