@@ -13,6 +13,7 @@ use provost::model::{AccountId, Anchor, PasswordState, Shadow};
 use provost::store::{Label, Purpose, State, Vault, VaultKey, VaultKeys};
 use provost::target::sandbox::{Practice, SignIn};
 use secrecy::{ExposeSecret as _, SecretString};
+use tempfile::TempDir;
 
 use super::cli::{code, provost, stderr, stdout};
 use super::company::{Company, anchor};
@@ -97,13 +98,29 @@ fn kill_at(company: &mut Company, fault: &str) {
     company.publish();
 }
 
-fn vault(company: &Company) -> Vault {
+/// A copy of what is remembered: a lock of ours on the state itself could outlive us in a child that another test starts.
+fn copy(company: &Company) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let made = Command::new("cp")
+        .arg("-a")
+        .arg(company.state())
+        .arg(copy.path().join("state"))
+        .status();
+    assert!(made.unwrap().success());
+    copy
+}
+
+fn state(copy: &TempDir) -> State {
+    State::open(&copy.path().join("state")).unwrap()
+}
+
+fn vault(copy: &TempDir) -> Vault {
     let current = VaultKey::read(KEY.as_bytes(), "test").unwrap();
     let keys = VaultKeys {
         current,
         old: Vec::new(),
     };
-    Vault::open(&company.state(), &keys).unwrap()
+    Vault::open(&copy.path().join("state"), &keys).unwrap()
 }
 
 fn who() -> Anchor {
@@ -111,13 +128,14 @@ fn who() -> Anchor {
 }
 
 fn shadow(company: &Company) -> Shadow {
-    let state = State::open(&company.state()).unwrap();
-    state.shadow("app", &who()).unwrap().unwrap()
+    let copy = copy(company);
+    state(&copy).shadow("app", &who()).unwrap().unwrap()
 }
 
 /// The newest sealed password of a purpose.
 fn sealed(company: &Company, purpose: Purpose) -> Option<SecretString> {
-    let vault = vault(company);
+    let copy = copy(company);
+    let vault = vault(&copy);
     let labels: Vec<Label> = vault.labels().unwrap();
     let mut own = labels
         .into_iter()
@@ -294,8 +312,8 @@ fn reopened(company: &mut Company, mode: &str, opening: &str, first: &SecretStri
     } else {
         let temporary = sealed(company, Purpose::Temporary).unwrap();
         assert_eq!(signs_in(company, &temporary), SignIn::MustChange, "{say}");
-        let state = State::open(&company.state()).unwrap();
-        let told: Vec<(String, Handover)> = state.documents(HANDOVER).unwrap();
+        let copy = copy(company);
+        let told: Vec<(String, Handover)> = state(&copy).documents(HANDOVER).unwrap();
         let own = told
             .iter()
             .find(|(_, handover)| handover.label.anchor == who());
