@@ -207,16 +207,8 @@ pub trait Outside {
     fn profile(&self, path: &Path) -> Result<Option<Arc<Profile>>, String>;
 }
 
-/// Reads a parsed file. `None` only if errors were recorded; the digest is left for the caller to fill in.
-#[must_use]
-pub fn read(
-    table: &Spanned<DeTable<'_>>,
-    findings: &Findings,
-    outside: &dyn Outside,
-) -> Option<Config> {
-    // The whole file is no useful place for "missing": its first byte is.
-    let root = Section::new(table.get_ref(), 0..0, String::new(), findings);
-    root.expect(&keys::ROOT);
+/// There is one version of the format.
+fn version(root: &Section<'_>) {
     if !root.has("version") {
         root.missing("version", "write `version = 1` at the top");
     } else if root
@@ -229,6 +221,19 @@ pub fn read(
             "write `version = 1`",
         );
     }
+}
+
+/// Reads a parsed file. `None` only if errors were recorded; the digest is left for the caller to fill in.
+#[must_use]
+pub fn read(
+    table: &Spanned<DeTable<'_>>,
+    findings: &Findings,
+    outside: &dyn Outside,
+) -> Option<Config> {
+    // The whole file is no useful place for "missing": its first byte is.
+    let root = Section::new(table.get_ref(), 0..0, String::new(), findings);
+    root.expect(&keys::ROOT);
+    version(&root);
     let state_dir = root.required(
         "state-dir",
         "the folder for what Provost remembers, such as \"/var/lib/provost\"",

@@ -27,14 +27,21 @@ fn package(revision: &str, folder: &Path) -> PathBuf {
         .args(["--profile", "dev", "--revision", revision, "--out"])
         .arg(&out);
     run(&mut build);
-    let found = fs::read_dir(&out)
+    let mut found = fs::read_dir(&out)
         .unwrap()
         .flatten()
         .map(|entry| entry.path());
     found
-        .filter(|path| path.extension().is_some_and(|end| end == "deb"))
-        .next()
+        .find(|path| path.extension().is_some_and(|end| end == "deb"))
         .unwrap_or_else(|| panic!("no package in {}", out.display()))
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this test waits for the real time"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// When the window closes and opens again: two and three minutes from now, in a zone in which that is not near midnight.
@@ -46,7 +53,7 @@ struct Edges {
 
 impl Edges {
     fn ahead() -> Self {
-        let now = Timestamp::now();
+        let now = now();
         let minute = now.as_second() - now.as_second().rem_euclid(60);
         let at = |minutes: i64| Timestamp::from_second(minute + minutes * 60).unwrap();
         let hour = now.to_zoned(TimeZone::UTC).hour();
@@ -140,7 +147,7 @@ fn await_active(scim: &ScimServer, wanted: usize, limit: Duration, box_: &Contai
     await_some(
         &format!("{wanted} active accounts\n{}", box_.journal()),
         limit,
-        || (active(scim) == wanted).then(Timestamp::now),
+        || (active(scim) == wanted).then(now),
     )
 }
 

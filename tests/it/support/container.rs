@@ -142,6 +142,10 @@ impl Drop for Container {
 }
 
 /// Where `tests/support/install` keeps what it makes.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where their servers are"
+)]
 fn cache() -> PathBuf {
     let set = std::env::var_os("PROVOST_TEST_SERVERS").map(PathBuf::from);
     let cache =
