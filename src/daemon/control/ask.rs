@@ -279,8 +279,12 @@ pub fn read(line: &[u8]) -> Result<Ask, Answer> {
         version: u32,
     }
     let refuse = |why: String| Answer::refusal(Outcome::Failed, why);
-    let version: Version = serde_json::from_slice(line)
-        .map_err(|_| refuse("the request is not an object with a version".to_owned()))?;
+    let no_object = || refuse("the request is not an object with a version".to_owned());
+    // A list of the right length would be taken for an object without names.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err(no_object());
+    }
+    let version: Version = serde_json::from_slice(line).map_err(|_| no_object())?;
     if version.version != VERSION {
         return Err(refuse(format!(
             "the service speaks version {VERSION}, the request version {}; use the same release of both",
