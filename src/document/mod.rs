@@ -13,6 +13,30 @@ use toml::de::{DeTable, DeValue};
 use crate::model::Problem;
 use suggest::nearest;
 
+/// Parses a file that is no larger than `largest` bytes.
+///
+/// # Errors
+/// Every syntax error with its place.
+pub fn parse(text: &str, largest: usize) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
+    if text.len() > largest {
+        let message = format!("the file is larger than {largest} bytes");
+        return Err(vec![Problem::new(None, "", message)]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(document);
+    }
+    let problem = |error: &toml::de::Error| Problem::new(error.span(), "", error.message());
+    Err(errors.iter().map(problem).collect())
+}
+
+/// Problems in the order of the file.
+#[must_use]
+pub fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.start, span.end)));
+    problems
+}
+
 /// Text from the file, with the place it came from.
 #[derive(Clone, Debug)]
 pub struct Text {

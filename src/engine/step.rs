@@ -149,7 +149,7 @@ fn scrubbed(error: ConnectorError, secret: &SecretString) -> ConnectorError {
     let quoted = serde_json::to_string(secret).unwrap_or_default();
     let quoted = quoted.trim_matches('"');
     let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let clean = |text: String| {
+    error.map_text(|text| {
         let tells = [secret, quoted, &encoded]
             .iter()
             .any(|form| !form.is_empty() && text.contains(form));
@@ -158,18 +158,7 @@ fn scrubbed(error: ConnectorError, secret: &SecretString) -> ConnectorError {
         } else {
             text
         }
-    };
-    match error {
-        ConnectorError::Transient(text) => ConnectorError::Transient(clean(text)),
-        ConnectorError::Unauthorised(text) => ConnectorError::Unauthorised(clean(text)),
-        ConnectorError::Conflict(text) => ConnectorError::Conflict(clean(text)),
-        ConnectorError::NotFound(text) => ConnectorError::NotFound(clean(text)),
-        ConnectorError::Rejected(text) => ConnectorError::Rejected(clean(text)),
-        ConnectorError::Ambiguous(text) => ConnectorError::Ambiguous(clean(text)),
-        ConnectorError::Handed(text) => ConnectorError::Handed(clean(text)),
-        ConnectorError::Protocol(text) => ConnectorError::Protocol(clean(text)),
-        ConnectorError::Throttled { retry_after } => ConnectorError::Throttled { retry_after },
-    }
+    })
 }
 
 /// The step that an intent is about: the first of its list, and whether it takes access away.
@@ -213,4 +202,24 @@ pub(super) fn in_doubt(intent: &Intent) -> Option<Shadow> {
         }
     }
     Some(shadow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_repeats_the_password_is_not_shown() {
+        let password = SecretString::from("a\"b c+d");
+        for told in ["a\"b c+d", "{\"password\":\"a\\\"b c+d\"}", "p=a%22b+c%2Bd"] {
+            let error = ConnectorError::Rejected(format!("too weak: {told}"));
+            let shown = scrubbed(error, &password).to_string();
+            assert!(
+                shown.contains("is not shown") && !shown.contains("too weak"),
+                "{shown}"
+            );
+        }
+        let other = ConnectorError::Conflict("taken".to_owned());
+        assert_eq!(scrubbed(other.clone(), &password), other);
+    }
 }

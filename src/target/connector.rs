@@ -45,6 +45,24 @@ pub enum ConnectorError {
     Protocol(String),
 }
 
+impl ConnectorError {
+    /// The same error with its text changed: for taking out what must not be shown.
+    #[must_use]
+    pub fn map_text(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Transient(text) => Self::Transient(change(text)),
+            Self::Throttled { retry_after } => Self::Throttled { retry_after },
+            Self::Unauthorised(text) => Self::Unauthorised(change(text)),
+            Self::Conflict(text) => Self::Conflict(change(text)),
+            Self::NotFound(text) => Self::NotFound(change(text)),
+            Self::Rejected(text) => Self::Rejected(change(text)),
+            Self::Ambiguous(text) => Self::Ambiguous(change(text)),
+            Self::Handed(text) => Self::Handed(change(text)),
+            Self::Protocol(text) => Self::Protocol(change(text)),
+        }
+    }
+}
+
 /// One thing that an online check found out about a target.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use minijinja::value::Value as Jinja;
 use sha2::{Digest, Sha256};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::attribute::Attribute;
 use super::entitlement::Entitlement;
@@ -18,6 +18,7 @@ use super::settings;
 use super::trial::Trial;
 use super::uses::Compiler;
 use super::{Compare, Mapping, MatchRule, convert};
+use crate::document;
 use crate::model::{Problem, Value};
 
 /// The keys of a mapping file.
@@ -45,21 +46,12 @@ pub(super) struct Match {
 
 /// Compiles a mapping file.
 pub(super) fn compile(text: &str) -> Result<Mapping, Vec<Problem>> {
-    if text.len() > LARGEST_FILE {
-        let message = format!("the file is larger than {LARGEST_FILE} bytes");
-        return Err(vec![Problem::new(None, "", message)]);
-    }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let problem = |error: &toml::de::Error| Problem::new(error.span(), "", error.message());
-        return Err(errors.iter().map(problem).collect());
-    }
+    let document = document::parse(text, LARGEST_FILE)?;
     let root = Node::new(document.get_ref(), 0..text.len().min(1), String::new());
     let mut compiler = Compiler::new(text);
     let parts = Parts::read(&root, &mut compiler);
-    let mut problems = std::mem::take(&mut compiler.desk.problems);
+    let problems = document::in_order(std::mem::take(&mut compiler.desk.problems));
     if !problems.is_empty() {
-        problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.start, span.end)));
         return Err(problems);
     }
     Ok(parts.finish(text, compiler))

@@ -222,23 +222,13 @@ impl HttpApp {
 
     /// Secrets do not show, whatever an application echoes.
     fn discreet(&self, error: ConnectorError) -> ConnectorError {
-        let clean = |text: String| {
+        error.map_text(|text| {
             let mut bytes = text.into_bytes();
             for secret in &self.secrets {
                 conceal(&mut bytes, secret.expose_secret().as_bytes());
             }
             String::from_utf8_lossy(&bytes).into_owned()
-        };
-        match error {
-            ConnectorError::Transient(text) => ConnectorError::Transient(clean(text)),
-            ConnectorError::Unauthorised(text) => ConnectorError::Unauthorised(clean(text)),
-            ConnectorError::Conflict(text) => ConnectorError::Conflict(clean(text)),
-            ConnectorError::NotFound(text) => ConnectorError::NotFound(clean(text)),
-            ConnectorError::Rejected(text) => ConnectorError::Rejected(clean(text)),
-            ConnectorError::Ambiguous(text) => ConnectorError::Ambiguous(clean(text)),
-            ConnectorError::Protocol(text) => ConnectorError::Protocol(clean(text)),
-            ConnectorError::Throttled { .. } | ConnectorError::Handed(_) => error,
-        }
+        })
     }
 }
 

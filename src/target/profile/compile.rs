@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::de::DeTable;
-
 use super::auth::Auth;
 use super::body::{Body, SoapDefaults};
 use super::call::{Call, Form, Purpose};
@@ -15,8 +13,8 @@ use super::making::Making;
 use super::operations::{capabilities, operations};
 use super::rules::{self, AnswerRules, HttpRules};
 use super::{AccountRules, Describe, Profile, setting};
-use crate::document::Node;
 use crate::document::suggest::nearest;
+use crate::document::{self, Node};
 use crate::model::Problem;
 
 const KEYS: &[&str] = &[
@@ -47,20 +45,11 @@ const LARGEST_FILE: usize = 1 << 20;
 
 /// Compiles a profile.
 pub(super) fn compile(text: &str) -> Result<Profile, Vec<Problem>> {
-    if text.len() > LARGEST_FILE {
-        let message = format!("the file is larger than {LARGEST_FILE} bytes");
-        return Err(vec![Problem::new(None, "", message)]);
-    }
-    let (document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let problem = |error: &toml::de::Error| Problem::new(error.span(), "", error.message());
-        return Err(errors.iter().map(problem).collect());
-    }
+    let document = document::parse(text, LARGEST_FILE)?;
     let root = Node::new(document.get_ref(), 0..text.len().min(1), String::new());
     let mut making = Making::new(text);
     let profile = read(&root, &mut making);
-    let mut problems = std::mem::take(&mut making.desk.problems);
-    problems.sort_by_key(|problem| problem.span.as_ref().map(|span| (span.start, span.end)));
+    let problems = document::in_order(std::mem::take(&mut making.desk.problems));
     match profile {
         Some(profile) if problems.is_empty() => Ok(profile),
         Some(_) => Err(problems),
