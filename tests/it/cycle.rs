@@ -254,3 +254,16 @@ fn active_directory_to_scim2_server() {
 fn active_directory_to_scimmy() {
     live(&Cycle::between(Directory::samba(PEOPLE), ScimKind::Scimmy));
 }
+
+#[test]
+fn ds389_to_scim2_server() {
+    live(&Cycle::between(
+        Directory::ds389(PEOPLE),
+        ScimKind::Scim2Server,
+    ));
+}
+
+#[test]
+fn ds389_to_scimmy() {
+    live(&Cycle::between(Directory::ds389(PEOPLE), ScimKind::Scimmy));
+}

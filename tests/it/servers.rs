@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Cert, OpenLdap, OpenLdapOptions, SambaAd, ScimKind, ScimServer};
+use crate::support::{Cert, Ds389, OpenLdap, OpenLdapOptions, SambaAd, ScimKind, ScimServer};
 
 /// How many entries an LDIF text has.
 fn entries(ldif: &str) -> usize {
@@ -31,6 +31,22 @@ fn openldap_holds_the_company_takes_changes_and_comes_back_after_a_crash() {
         ldap.search(&["(uid=u000030)", "title"])
             .contains("title: Chef\n")
     );
+}
+
+#[test]
+fn ds389_holds_the_company_takes_changes_and_comes_back_after_a_crash() {
+    let mut ds = Ds389::start(100);
+    let people = ["-E", "pr=50/noprompt", "(objectClass=inetOrgPerson)", "uid"];
+    assert_eq!(entries(&ds.search(&people)), 100);
+    ds.churn(20, 1);
+    assert_eq!(
+        entries(&ds.search(&people)),
+        101,
+        "one in twenty changes is a joiner"
+    );
+    ds.kill();
+    ds.revive();
+    assert_eq!(entries(&ds.search(&people)), 101);
 }
 
 #[test]

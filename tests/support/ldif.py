@@ -2,6 +2,7 @@
 """The company of people.py as LDIF for OpenLDAP.
 
   ldif.py load N SUFFIX PASSWORD [teams]   to load offline (slapadd); with teams instead of the company's groups
+  ldif.py load N SUFFIX PASSWORD 389       to load offline into 389 Directory Server (ldif2db)
   ldif.py churn N SUFFIX K ROUND GROUP     about K changes for ldapmodify -c; rounds count from 1, K is at
                                            most 20000 and the same in every round; joiners enter GROUP
 """
@@ -32,14 +33,32 @@ def write_person(out, i, n, suffix):
     return disabled
 
 
-def write_member_of(out, names, suffix):
-    # An offline load runs no memberOf overlay, so the values come from here: the groups one is in directly.
+def closure(name, member_of):
+    """The groups that name is in, through any number of steps; circles end."""
+    found, todo = set(), [name]
+    while todo:
+        fresh = [g for g in member_of.get(todo.pop(), []) if g not in found]
+        found.update(fresh)
+        todo += fresh
+    return found
+
+
+def write_member_of(out, names, suffix, flavour):
+    # An offline load runs no memberOf overlay or plugin, so the values come from here. OpenLDAP's are the groups one
+    # is in directly; those of 389 go up through groups within groups, and need an object class.
+    if names and flavour == "389": out.write("objectClass: nsMemberOf\n")
     for g in names: line(out, "memberOf", group_dn(g, suffix))
+
+
+# What the bind account may read.
+READS = ('aci: (targetattr="*")'
+         '(version 3.0; acl "sync reads"; allow (read,search,compare) userdn="ldap:///uid=sync,ou=services,{}";)\n')
 
 
 def load(n, suffix, password, out, flavour=""):
     line(out, "dn", suffix)
     out.write(f"objectClass: dcObject\nobjectClass: organization\no: Example\ndc: {suffix.split(',')[0][3:]}\n")
+    if flavour == "389": out.write(READS.format(suffix))
     for ou in "people", "groups", "services", "policies":
         out.write(f"\ndn: ou={ou},{suffix}\nobjectClass: organizationalUnit\nou: {ou}\n")
     out.write(f"\ndn: uid=sync,ou=services,{suffix}\nobjectClass: account\n"
@@ -47,20 +66,24 @@ def load(n, suffix, password, out, flavour=""):
     all_groups, member_of = list(teams(n) if flavour == "teams" else groups(n)), {}
     for name, people, inner in all_groups:
         for x in people + inner: member_of.setdefault(x, []).append(name)
+    if flavour == "389":
+        above = {name: closure(name, member_of) for name, _, _ in all_groups}
+        member_of = {x: sorted({h for g in direct for h in (g, *above[g])} - {x}) for x, direct in member_of.items()}
+    locked = "nsAccountLock: true" if flavour == "389" else "pwdAccountLockedTime: 000001010000Z"
     for i in range(n):
         disabled = write_person(out, i, n, suffix)
-        out.write(f"entryUUID: {uuid.uuid5(uuid.NAMESPACE_DNS, f'u{i}.example.test')}\n")
+        if flavour != "389": out.write(f"entryUUID: {uuid.uuid5(uuid.NAMESPACE_DNS, f'u{i}.example.test')}\n")
         if i < 20: out.write(f"userPassword: {password}\n")
-        if disabled: out.write("pwdAccountLockedTime: 000001010000Z\n")
-        write_member_of(out, member_of.get(i, []), suffix)
+        if disabled: out.write(f"{locked}\n")
+        write_member_of(out, member_of.get(i, []), suffix, flavour)
         out.write("\n")
     for name, people, inner in all_groups:
         line(out, "dn", group_dn(name, suffix))
         out.write("objectClass: groupOfNames\n"); line(out, "cn", name)
         for i in people: line(out, "member", user_dn(i, suffix))
         for g in inner: line(out, "member", group_dn(g, suffix))
-        if not people and not inner: out.write("member:\n")
-        write_member_of(out, member_of.get(name, []), suffix)
+        if not people and not inner and flavour != "389": out.write("member:\n")
+        write_member_of(out, member_of.get(name, []), suffix, flavour)
         out.write("\n")
 
 

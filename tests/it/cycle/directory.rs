@@ -1,18 +1,23 @@
-//! The two directories, each changed and read by its own tools.
+//! The directories, each changed and read by its own tools.
 
 use std::collections::BTreeMap;
 
-use crate::support::{OpenLdap, SambaAd};
+use crate::support::{Ds389, OpenLdap, SambaAd};
 
 /// A running directory.
 pub(super) enum Directory {
     OpenLdap(OpenLdap),
+    Ds389(Ds389),
     Samba(SambaAd),
 }
 
 impl Directory {
     pub(super) fn openldap(people: u32) -> Self {
         Self::OpenLdap(OpenLdap::start(people))
+    }
+
+    pub(super) fn ds389(people: u32) -> Self {
+        Self::Ds389(Ds389::start(people))
     }
 
     pub(super) fn samba(people: u32) -> Self {
@@ -26,14 +31,22 @@ impl Directory {
     pub(super) fn password(&self) -> String {
         match self {
             Self::OpenLdap(server) => server.password.clone(),
+            Self::Ds389(server) => server.password.clone(),
             Self::Samba(server) => server.password.clone(),
         }
     }
 
-    /// The `[[source]]` keys that differ. OpenLDAP is read by StartTLS, Active Directory by LDAPS.
+    /// The `[[source]]` keys that differ. OpenLDAP and 389 are read by StartTLS, Active Directory by LDAPS.
     pub(super) fn source(&self) -> String {
         let (kind, url, ca, bind, base) = match self {
             Self::OpenLdap(s) => ("ldap", &s.ldap_url, &s.ca_pem, &s.bind_dn, &s.people_base),
+            Self::Ds389(s) => (
+                "ldap\"\nanchor = \"nsUniqueId",
+                &s.ldap_url,
+                &s.ca_pem,
+                &s.bind_dn,
+                &s.people_base,
+            ),
             Self::Samba(s) => (
                 "active-directory",
                 &s.ldaps_url,
@@ -56,6 +69,7 @@ impl Directory {
     fn groups_base(&self) -> &str {
         match self {
             Self::OpenLdap(server) => &server.groups_base,
+            Self::Ds389(server) => &server.groups_base,
             Self::Samba(server) => &server.groups_base,
         }
     }
@@ -63,6 +77,7 @@ impl Directory {
     pub(super) fn churn(&self, k: u32, round: u32) {
         match self {
             Self::OpenLdap(server) => server.churn(k, round),
+            Self::Ds389(server) => server.churn(k, round),
             Self::Samba(server) => server.churn(k, round),
         }
     }
@@ -98,6 +113,7 @@ impl Directory {
     fn base(&self) -> &str {
         match self {
             Self::OpenLdap(server) => &server.base,
+            Self::Ds389(server) => &server.base,
             Self::Samba(server) => &server.base,
         }
     }
@@ -124,6 +140,7 @@ impl Directory {
     fn modify(&self, ldif: &str) {
         match self {
             Self::OpenLdap(server) => server.modify(ldif),
+            Self::Ds389(server) => server.modify(ldif),
             Self::Samba(server) => server.modify(ldif),
         }
     }
@@ -148,6 +165,7 @@ impl Directory {
         }
         let text = match self {
             Self::OpenLdap(server) => server.search(&all),
+            Self::Ds389(server) => server.search(&all),
             Self::Samba(server) => server.search(&all),
         };
         entries(&text)

@@ -46,7 +46,7 @@ pub(super) fn wanted(directory: &Directory) -> BTreeMap<String, Wanted> {
     all
 }
 
-/// Disabled or expired, by the attributes of either directory.
+/// Disabled or expired, by the attributes of whichever directory.
 fn is_closed(entry: &BTreeMap<String, Vec<String>>) -> bool {
     let number = |name: &str| {
         entry
@@ -57,7 +57,10 @@ fn is_closed(entry: &BTreeMap<String, Vec<String>>) -> bool {
     let disabled = number("useraccountcontrol").is_some_and(|bits| bits & 2 != 0)
         || entry
             .get("pwdaccountlockedtime")
-            .is_some_and(|v| v.iter().any(|v| v == "000001010000Z"));
+            .is_some_and(|v| v.iter().any(|v| v == "000001010000Z"))
+        || entry
+            .get("nsaccountlock")
+            .is_some_and(|v| v.iter().any(|v| v == "true"));
     #[expect(
         clippy::disallowed_methods,
         reason = "the directory is judged at the time of the test"

@@ -1,4 +1,4 @@
-//! Real servers for the tests: OpenLDAP, Samba as Active Directory, SCIM servers and Synapse, which nobody here wrote.
+//! Real servers for the tests: OpenLDAP, 389 Directory Server, Samba as Active Directory, SCIM servers and Synapse, which nobody here wrote.
 //!
 //! Each value is one running server with files and ports of its own; dropping it ends the server, and so does the end
 //! of the test process, whatever ended it (`tests/support/leash.py`).
@@ -11,6 +11,8 @@
 )]
 
 pub mod container;
+pub mod ds389;
+pub mod ldap_client;
 pub mod openldap;
 pub mod ports;
 pub mod process;
@@ -21,6 +23,7 @@ pub mod smtp;
 pub mod synapse;
 pub mod tls;
 
+pub use ds389::Ds389;
 pub use openldap::{OpenLdap, OpenLdapOptions};
 pub use samba::{SambaAd, SambaOptions};
 pub use scim_servers::{ScimKind, ScimServer};

@@ -1,14 +1,12 @@
 //! OpenLDAP with the made-up company of `tests/support/people.py`.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Cert, PASSWORD, ports,
-    process::{Server, run, run_with, script, state_dir},
+    Cert, PASSWORD,
+    ldap_client::LdapClient,
+    ports,
+    process::{Server, run, script, state_dir},
     tls,
 };
 
@@ -30,6 +28,7 @@ pub struct OpenLdapOptions {
 pub struct OpenLdap {
     server: Server,
     state: PathBuf,
+    admin: LdapClient,
     /// `ldap://localhost:PORT`; StartTLS works.
     pub ldap_url: String,
     /// `ldaps://localhost:PORT`.
@@ -92,15 +91,23 @@ impl OpenLdap {
             .arg(port.to_string())
             .arg(tls_port.to_string());
         let base = "dc=example,dc=test";
+        let ldaps_url = format!("ldaps://localhost:{tls_port}");
+        let admin_dn = format!("cn=admin,{base}");
         let mut up = Self {
             server: Server::start(&serve, dir, &[]),
             state,
+            admin: LdapClient {
+                url: ldaps_url.clone(),
+                bind: admin_dn.clone(),
+                password: PASSWORD.to_owned(),
+                base: base.to_owned(),
+            },
             ldap_url: format!("ldap://localhost:{port}"),
-            ldaps_url: format!("ldaps://localhost:{tls_port}"),
+            ldaps_url,
             ca_pem: tls::ca_pem(),
             bind_dn: format!("uid=sync,ou=services,{base}"),
             password: PASSWORD.to_owned(),
-            admin_dn: format!("cn=admin,{base}"),
+            admin_dn,
             base: base.to_owned(),
             people_base: format!("ou=people,{base}"),
             groups_base: format!("ou=groups,{base}"),
@@ -110,33 +117,14 @@ impl OpenLdap {
     }
 
     fn wait(&mut self) -> Result<(), String> {
-        let mut look = self.client("ldapsearch");
-        look.args(["-s", "base", "-b", "", "(objectClass=*)"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        self.server.wait_until(Duration::from_secs(60), || {
-            look.status().is_ok_and(|s| s.success())
-        })
-    }
-
-    /// One of OpenLDAP's own clients, bound as the administrator, whatever certificate the server shows.
-    fn client(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("LDAPTLS_REQCERT", "never").args([
-            "-x",
-            "-H",
-            &self.ldaps_url,
-            "-D",
-            &self.admin_dn,
-            "-w",
-            &self.password,
-        ]);
-        command
+        let admin = self.admin.clone();
+        self.server
+            .wait_until(Duration::from_secs(60), || admin.answers(""))
     }
 
     /// Applies LDIF changes (`changetype:` …) as the administrator.
     pub fn modify(&self, ldif: &str) {
-        run_with(&mut self.client("ldapmodify"), ldif);
+        self.admin.modify(ldif);
     }
 
     /// About `k` changes to the people loaded: mostly titles; one in 20 joins, and leaves in the next round.
@@ -151,10 +139,7 @@ impl OpenLdap {
 
     /// What `ldapsearch -LLL` prints, asked as the administrator, from the whole tree unless the arguments say otherwise.
     pub fn search(&self, args: &[&str]) -> String {
-        run(self
-            .client("ldapsearch")
-            .args(["-LLL", "-o", "ldif-wrap=no", "-b", &self.base])
-            .args(args))
+        self.admin.search(args)
     }
 
     /// Sets the bind account's limits in the running server: `size.hard=50 size.prtotal=unlimited` (`slapd.conf(5)`).

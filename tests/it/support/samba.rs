@@ -1,15 +1,11 @@
 //! Samba as an Active Directory domain controller, with the made-up company of `tests/support/people.py`.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 use super::{
     Cert, PASSWORD,
-    process::{Server, run, run_with, script, state_dir},
+    ldap_client::LdapClient,
+    process::{Server, run, script, state_dir},
     tls,
 };
 
@@ -29,6 +25,7 @@ pub struct SambaOptions {
 pub struct SambaAd {
     server: Server,
     state: PathBuf,
+    admin: LdapClient,
     /// `ldap://localhost:PORT`; StartTLS works.
     pub ldap_url: String,
     /// `ldaps://localhost:PORT`.
@@ -83,16 +80,24 @@ impl SambaAd {
             panic!("three ports were asked for, got {:?}", server.forwarded)
         };
         let base = "DC=example,DC=test";
+        let ldaps_url = format!("ldaps://localhost:{tls_port}");
+        let admin_dn = "administrator@example.test".to_owned();
         let mut up = Self {
             server,
             state,
+            admin: LdapClient {
+                url: ldaps_url.clone(),
+                bind: admin_dn.clone(),
+                password: PASSWORD.to_owned(),
+                base: base.to_owned(),
+            },
             ldap_url: format!("ldap://localhost:{port}"),
-            ldaps_url: format!("ldaps://localhost:{tls_port}"),
+            ldaps_url,
             gc_url: format!("ldaps://localhost:{gc_port}"),
             ca_pem: tls::ca_pem(),
             bind_dn: "sync@example.test".to_owned(),
             password: PASSWORD.to_owned(),
-            admin_dn: "administrator@example.test".to_owned(),
+            admin_dn,
             base: base.to_owned(),
             people_base: format!("OU=People,{base}"),
             groups_base: format!("OU=Groups,{base}"),
@@ -102,34 +107,16 @@ impl SambaAd {
     }
 
     fn wait(&mut self) {
-        let mut look = self.client("ldapsearch");
-        look.args(["-s", "base", "-b", &self.base, "(objectClass=*)"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let up = self.server.wait_until(Duration::from_secs(90), || {
-            look.status().is_ok_and(|s| s.success())
-        });
+        let admin = self.admin.clone();
+        let up = self
+            .server
+            .wait_until(Duration::from_secs(90), || admin.answers(&admin.base));
         up.unwrap_or_else(|log| panic!("samba does not start:\n{log}"));
-    }
-
-    /// One of OpenLDAP's own clients, bound as the administrator, whatever certificate the server shows.
-    fn client(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("LDAPTLS_REQCERT", "never").args([
-            "-x",
-            "-H",
-            &self.ldaps_url,
-            "-D",
-            &self.admin_dn,
-            "-w",
-            &self.password,
-        ]);
-        command
     }
 
     /// Applies LDIF changes (`changetype:` …) as the administrator.
     pub fn modify(&self, ldif: &str) {
-        run_with(&mut self.client("ldapmodify"), ldif);
+        self.admin.modify(ldif);
     }
 
     /// `k` changes to the people loaded: titles, disabled or not; one in 20 joins, and leaves in the next round.
@@ -142,10 +129,7 @@ impl SambaAd {
 
     /// What `ldapsearch -LLL` prints, asked as the administrator, from the whole domain unless the arguments say otherwise.
     pub fn search(&self, args: &[&str]) -> String {
-        run(self
-            .client("ldapsearch")
-            .args(["-LLL", "-o", "ldif-wrap=no", "-b", &self.base])
-            .args(args))
+        self.admin.search(args)
     }
 
     /// Sets one of the domain's LDAP policy limits (`MaxQueryDuration=1`), then starts the server again.
