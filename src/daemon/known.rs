@@ -32,6 +32,8 @@ impl Known {
                 self.times.at_edge = false;
                 self.times.edge = self.due;
             }
+            // It is found again when what is due is next read from the state.
+            Cause::Letter => self.times.at_work = false,
             Cause::Schedule | Cause::Retry | Cause::Operator => {
                 self.times.at_work = false;
                 self.began.sync = None;

@@ -17,11 +17,19 @@ pub enum What {
     Reconcile,
     /// The scheduled read of the directory.
     Sync,
+    /// A letter that waits for a moment: a warning before a window closes, or another try.
+    Letter,
 }
 
 impl What {
     /// All, the most urgent first.
-    pub const ALL: [Self; 4] = [Self::Edge, Self::Retry, Self::Reconcile, Self::Sync];
+    pub const ALL: [Self; 5] = [
+        Self::Edge,
+        Self::Retry,
+        Self::Reconcile,
+        Self::Sync,
+        Self::Letter,
+    ];
 
     /// As logs and status spell it.
     #[must_use]
@@ -31,6 +39,7 @@ impl What {
             Self::Retry => "retry",
             Self::Reconcile => "reconcile",
             Self::Sync => "sync",
+            Self::Letter => "letter",
         }
     }
 }
@@ -77,6 +86,8 @@ pub struct Times {
     pub edge: Option<Timestamp>,
     /// Another try.
     pub again: Option<Again>,
+    /// The next moment at which a letter is to be sent.
+    pub letter: Option<Timestamp>,
     /// Whether work other than an edge is on its way.
     pub at_work: bool,
     /// Whether an edge is being acted on.
@@ -90,13 +101,14 @@ impl Times {
         match what {
             What::Edge if self.at_edge => None,
             What::Edge => self.edge,
-            What::Retry | What::Reconcile | What::Sync if self.at_work => None,
+            What::Retry | What::Reconcile | What::Sync | What::Letter if self.at_work => None,
             What::Retry => {
                 let again = self.again?;
                 again.since.min(now).checked_add(again.pause).ok()
             }
             What::Reconcile => self.reconcile.due(now),
             What::Sync => self.sync.due(now),
+            What::Letter => self.letter,
         }
     }
 }

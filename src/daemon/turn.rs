@@ -89,6 +89,7 @@ impl Turn {
                 jitter: share(&[&self.instance, spec.source.as_bytes(), spec.name.as_bytes()]),
                 last: known.began.reconcile,
             };
+            known.times.letter = self.session.next_letter(&spec.name, Timestamp::MIN)?;
             self.known.insert(spec.name.clone(), known);
         }
         // Work on targets that were removed ends by itself; nothing new is begun for them.
@@ -199,6 +200,10 @@ impl Turn {
                     known.times.at_work = true;
                     known.times.again = None;
                 }
+                What::Letter => {
+                    known.times.at_work = true;
+                    known.times.letter = None;
+                }
                 What::Reconcile | What::Sync => {
                     known.times.at_work = true;
                     known.times.again = None;
@@ -223,6 +228,7 @@ impl Turn {
                     self.begin(&targets, (Read::Now, View::Reconcile), Cause::Schedule)?;
                 }
                 What::Sync => self.begin(&targets, (Read::Now, View::Sync), Cause::Schedule)?,
+                What::Letter => self.begin(&targets, (Read::Stored, View::Sync), Cause::Letter)?,
                 What::Retry => self.try_again(&targets)?,
             }
         }
@@ -368,6 +374,8 @@ impl Turn {
             .session
             .target(&job.target)
             .is_ok_and(|spec| self.trouble.contains_key(&spec.source));
+        // What was due before this run began was seen to, or is tried again like the rest of it.
+        let letter = self.session.next_letter(&job.target, began)?;
         let Some(known) = self.known.get_mut(&job.target) else {
             return Ok(());
         };
@@ -379,12 +387,13 @@ impl Turn {
         }
         // An edge that came while this ran is not forgotten for one that comes later.
         known.times.edge = [known.times.edge, edge].into_iter().flatten().min();
+        known.times.letter = letter;
         if !is_final {
             return Ok(());
         }
         match job.cause {
             Cause::Edge => known.times.at_edge = false,
-            Cause::Schedule | Cause::Retry => known.times.at_work = false,
+            Cause::Schedule | Cause::Retry | Cause::Letter => known.times.at_work = false,
             Cause::Operator => {}
         }
         known.last = Some((now, report.outcome, report.error.clone()));
@@ -396,7 +405,7 @@ impl Turn {
                 let read = if read_failed { Read::Now } else { Read::Stored };
                 known.again = (read, job.view);
             }
-            None if job.cause == Cause::Edge => {}
+            None if matches!(job.cause, Cause::Edge | Cause::Letter) => {}
             None => {
                 known.tries = 0;
                 known.times.again = None;

@@ -28,6 +28,8 @@ pub(super) enum Cause {
     Schedule,
     /// Another try.
     Retry,
+    /// A letter that waited for its moment.
+    Letter,
     /// Somebody asked for it.
     Operator,
 }
@@ -38,6 +40,7 @@ impl Cause {
             Self::Edge => "edge",
             Self::Schedule => "schedule",
             Self::Retry => "retry",
+            Self::Letter => "letter",
             Self::Operator => "operator",
         }
     }

@@ -73,7 +73,7 @@ impl OneTarget<'_> {
             .unless_stopped(self.gather(reader, &recovered, self.view))
             .await?;
         let mut plan = reconcile(&gathered.situation).plan;
-        plan.letters = self.letters(&plan);
+        plan.letters = self.letters(&plan)?;
         let mut report = self.judge(plan, &BTreeSet::new())?;
         let recovered = recovered.into_iter().map(|found| found.remark);
         let assumed = self.session.clock.assumed().map(|at| {
@@ -161,8 +161,8 @@ impl OneTarget<'_> {
     }
 
     /// The letters that go with a plan; none is sent here.
-    fn letters(&self, plan: &Plan) -> Vec<Letter> {
-        letters::foresee(self.session, &self.spec.name, self.snapshot, &plan.changes)
+    fn letters(&self, plan: &Plan) -> Result<Vec<Letter>, EngineError> {
+        letters::foresee(self.session, self.spec, self.snapshot, &plan.changes)
     }
 
     /// Look, decide, judge, apply, settle: once.
@@ -176,7 +176,7 @@ impl OneTarget<'_> {
         let gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
         self.observe(&gathered)?;
         let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
-        plan.letters = self.letters(&plan);
+        plan.letters = self.letters(&plan)?;
         // Everything a plan is made from takes far more memory than the plan.
         let digests = gathered.digests;
         drop(gathered.situation);

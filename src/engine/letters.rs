@@ -5,7 +5,9 @@
 //! What cannot be delivered is tried for a while, with growing pauses, then given up and reported in every run.
 
 mod desk;
+mod discard;
 mod outbox;
+mod warn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +19,18 @@ use super::result::{Retry, TargetReport};
 use super::{EngineError, Session, Snapshot};
 use crate::config::{DeliverySpec, TargetSpec};
 use crate::deliver::{DeliverError, Message, Post};
-use crate::model::{Anchor, Change, Identity, Letter, LetterKind, Outcome, Shadow};
+use crate::model::{Anchor, Change, Identity, Letter, Outcome, PasswordState, Shadow};
 use crate::reconcile::letters::{Directory, LetterRule, Words, kind_for};
 use crate::store::{DocumentWrite, Purpose, State};
 use outbox::About;
+use warn::Look;
 
 pub use outbox::{Posted, Standing};
 
 /// So many failures in a row, and the receiver is left alone until the next run.
 const FAILURES: usize = 3;
+/// For at least so long it is left alone then.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
 
 /// People as this run read them.
 struct Known<'a> {
@@ -48,22 +53,24 @@ impl Directory for Known<'_> {
     }
 }
 
-/// The letters that go with changes, for showing them. Sends nothing.
+/// The letters that go with changes, and the warnings that are due, for showing them. Sends nothing.
 pub(super) fn foresee(
     session: &Session,
-    target: &str,
+    spec: &TargetSpec,
     snapshot: &Snapshot,
     changes: &[Arc<Change>],
-) -> Vec<Letter> {
+) -> Result<Vec<Letter>, EngineError> {
     let Some(delivery) = &session.config.delivery else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let known = Known {
         snapshot,
         state: &session.state,
-        target,
+        target: &spec.name,
     };
-    delivery.letters.plan(target, changes, &known)
+    let mut letters = delivery.letters.plan(&spec.name, changes, &known);
+    letters.extend(warn::foresee(session, spec, &known)?);
+    Ok(letters)
 }
 
 /// Everything that one round of delivery for a target needs.
@@ -119,9 +126,12 @@ impl Round<'_> {
                 continue;
             }
             let shadow = state.shadow(&self.spec.name, &handover.label.anchor)?;
-            let Some(shadow) =
-                shadow.filter(|s| s.password.generation >= handover.label.generation)
-            else {
+            let set = |shadow: &Shadow| {
+                let password = shadow.password;
+                password.generation >= handover.label.generation
+                    && password.state != PasswordState::Pending
+            };
+            let Some(shadow) = shadow.filter(set) else {
                 continue;
             };
             let kind = kind_for(handover.step);
@@ -163,38 +173,13 @@ impl Round<'_> {
 
     /// From windows that close soon to letters in the outbox, one for each person and moment.
     fn warn(&self) -> Result<(), EngineError> {
-        let delivery = self.session.config.delivery.as_ref();
-        let rule = delivery.and_then(|d| d.letters.rule(LetterKind::ClosingSoon, &self.spec.name));
-        let Some(rule) = rule.filter(|_| !self.spec.access.is_empty()) else {
+        let Some(rule) = warn::rule(self.session, self.spec) else {
             return Ok(());
         };
-        let until = self.now.checked_add(rule.lead).unwrap_or(self.now);
-        let soon = |at: Timestamp| at > self.now && at <= until;
-        let orders = self.session.overrides(0)?.standing;
-        let mut judge = self.spec.access.at(self.now);
         let mut letters = Vec::new();
-        for (anchor, settled) in self.session.state.settled(&self.spec.name)? {
-            let due = settled.due.and_then(|at| Timestamp::from_second(at).ok());
-            if !due.is_some_and(soon) {
-                continue;
-            }
-            let (Some(person), Some(shadow)) =
-                (self.known.person(&anchor), self.known.shadow(&anchor))
-            else {
-                continue;
-            };
-            let theirs: Vec<_> = orders
-                .iter()
-                .filter(|o| o.anchor == anchor)
-                .cloned()
-                .collect();
-            let access = judge.judge(&person, &theirs);
-            let closes = access.next.filter(|at| access.open && soon(*at));
-            let Some(at) = closes.filter(|_| shadow.suspended.is_empty()) else {
-                continue;
-            };
-            let about = About::Closing(self.spec.name.clone(), anchor, at);
-            let letter = Posted::new(LetterKind::ClosingSoon, shadow.label, about, self.now);
+        let mut look = Look::new(self.session, self.spec, &self.known, self.now)?;
+        for one in look.closing(rule.lead)? {
+            let letter = one.posted(self.spec, self.now);
             if !outbox::has(&self.session.state, &letter)? {
                 letters.push(letter);
             }
@@ -202,17 +187,18 @@ impl Round<'_> {
         if letters.is_empty() {
             return Ok(());
         }
-        Ok(outbox::write(
-            &self.session.state,
-            &letters.iter().collect::<Vec<_>>(),
-        )?)
+        let letters: Vec<_> = letters.iter().collect();
+        Ok(outbox::write(&self.session.state, &letters)?)
     }
 
     /// Sends what is due, one letter after the other.
     async fn send(&mut self, delivery: &DeliverySpec) -> Result<(), EngineError> {
-        let all = outbox::read(&self.session.state, Some(&self.spec.name))?;
+        let mut all = outbox::read(&self.session.state, Some(&self.spec.name))?;
+        tokio::task::block_in_place(|| discard::long_given_up(self.session, &mut all, self.now))?;
         outbox::tidy(&self.session.state, &all, self.now)?;
-        let due: Vec<_> = all.into_iter().filter(|l| l.is_due(self.now)).collect();
+        let mut due: Vec<_> = all.into_iter().filter(|l| l.is_due(self.now)).collect();
+        // One that nobody takes keeps none from being tried for the first time.
+        due.sort_by_key(Posted::tries);
         if due.is_empty() {
             return Ok(());
         }
@@ -240,6 +226,13 @@ impl Round<'_> {
                 }
                 Err(Unsent::Superseded) => {
                     letter.give_up("a newer password took its place".to_owned(), self.now);
+                    self.forget(&letter)?;
+                }
+                Err(Unsent::Overtaken) => {
+                    letter.give_up(
+                        "the window closes at another time, or not any more".to_owned(),
+                        self.now,
+                    );
                 }
                 // Nothing was sent and nothing was tried: it simply waits.
                 Err(Unsent::NotNow) => continue,
@@ -266,13 +259,19 @@ impl Round<'_> {
         );
         tokio::task::block_in_place(|| {
             outbox::write(&self.session.state, &[letter])?;
-            let handed = matches!(letter.standing, Standing::Handed { .. });
-            if let (true, Some(label), Some(vault)) = (handed, letter.spent(), &self.session.vault)
-            {
-                vault.forget(&[label])?;
+            match letter.standing {
+                Standing::Handed { .. } => self.forget(letter),
+                Standing::Waiting { .. } | Standing::GivenUp { .. } => Ok(()),
             }
-            Ok(())
         })
+    }
+
+    /// Forgets the password of a letter that needs it no more.
+    fn forget(&self, letter: &Posted) -> Result<(), EngineError> {
+        if let (Some(label), Some(vault)) = (letter.spent(), &self.session.vault) {
+            vault.forget(&[label])?;
+        }
+        Ok(())
     }
 
     async fn one(
@@ -293,12 +292,13 @@ impl Round<'_> {
             .known
             .shadow(&letter.anchor)
             .ok_or(Unsent::Superseded)?;
+        let closes = self.closes(letter, &shadow)?;
         let password = self.password(letter, &shadow)?;
         let to = delivery
             .letters
             .address(rule, &letter.anchor, &self.known)
             .map_err(Unsent::Address)?;
-        let words = self.words(letter, &shadow);
+        let words = self.words(letter, &shadow, closes);
         let rendered = render(rule, &words, password.as_ref()).map_err(later)?;
         let message = Message {
             id: &letter.id(),
@@ -316,6 +316,20 @@ impl Round<'_> {
         Ok(to)
     }
 
+    /// The moment that a letter warns of, as the person would say it, if it is still the right one.
+    fn closes(&self, letter: &Posted, shadow: &Shadow) -> Result<Option<String>, Unsent> {
+        let Some(at) = letter.closes else {
+            return Ok(None);
+        };
+        let look = Look::new(self.session, self.spec, &self.known, self.now);
+        let mut look =
+            look.map_err(|error| Unsent::Post(DeliverError::Later(error.to_string())))?;
+        match look.closes(&letter.anchor, shadow) {
+            Some((found, said)) if found == at => Ok(Some(said)),
+            Some(_) | None => Err(Unsent::Overtaken),
+        }
+    }
+
     /// The password that a letter tells, if it is still the right one.
     fn password(
         &self,
@@ -323,9 +337,6 @@ impl Round<'_> {
         shadow: &Shadow,
     ) -> Result<Option<secrecy::SecretString>, Unsent> {
         let later = |why: String| Unsent::Post(DeliverError::Later(why));
-        if letter.closes.is_some_and(|at| at <= self.now) {
-            return Err(Unsent::Superseded);
-        }
         let Some(label) = &letter.label else {
             return Ok(None);
         };
@@ -354,7 +365,7 @@ impl Round<'_> {
         }
     }
 
-    fn words(&self, letter: &Posted, shadow: &Shadow) -> Words {
+    fn words(&self, letter: &Posted, shadow: &Shadow, closes: Option<String>) -> Words {
         let mut unique = self.spec.mapping.rules().iter().filter(|rule| rule.unique);
         let login = unique
             .find_map(|rule| shadow.attributes.get(&rule.name))
@@ -364,7 +375,7 @@ impl Round<'_> {
             person: letter.person.clone(),
             login: login.or(account).unwrap_or_default(),
             target: letter.target.clone(),
-            closes: letter.closes,
+            closes,
         }
     }
 
@@ -404,8 +415,9 @@ impl Round<'_> {
         });
         // A letter alone is no reason to ask an application sooner than it wants to be asked.
         if let (Some(next), Retry::No) = (next.min(), report.retry) {
+            // What is overdue was left alone because the receiver did not answer for others.
             let pause = Duration::try_from(next.duration_since(self.now)).unwrap_or_default();
-            report.retry = Retry::After(pause);
+            report.retry = Retry::After(pause.max(LEFT_ALONE));
         }
         report.remarks.append(&mut self.remarks);
         Ok(())
@@ -427,6 +439,8 @@ impl Posted {
 enum Unsent {
     /// What it tells is not true any more.
     Superseded,
+    /// The window that it warns of was moved, or is past.
+    Overtaken,
     /// It is not for now.
     NotNow,
     /// There is no address, or no rule.

@@ -228,19 +228,28 @@ impl Passwords {
         }
     }
 
-    /// Fuzzed passwords of this target that were confirmed before a crash and not forgotten.
+    /// Forgets what a crash kept from being forgotten: fuzzed passwords that were confirmed, and first and temporary ones
+    /// in whose place there is another.
     pub(super) fn sweep(&self, state: &State) -> Result<(), StoreError> {
         let Some(vault) = &self.vault else {
             return Ok(());
         };
         let mut spent = Vec::new();
         for label in vault.labels()? {
-            if label.purpose == Purpose::Fuzz && *label.target == *self.target {
-                let shadow = state.shadow(&self.target, &label.anchor)?;
-                let confirmed = shadow.is_none_or(|s| s.password.generation >= label.generation);
-                if confirmed {
-                    spent.push(label);
+            if label.purpose == Purpose::Managed || *label.target != *self.target {
+                continue;
+            }
+            let shadow = state.shadow(&self.target, &label.anchor)?;
+            let reached = shadow.map(|shadow| shadow.password.generation);
+            let over = match label.purpose {
+                Purpose::Fuzz => reached.is_none_or(|reached| reached >= label.generation),
+                Purpose::Initial | Purpose::Temporary => {
+                    reached.is_some_and(|reached| reached > label.generation)
                 }
+                Purpose::Managed => false,
+            };
+            if over {
+                spent.push(label);
             }
         }
         self.forget(&spent);

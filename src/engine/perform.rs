@@ -9,7 +9,7 @@ use super::result::ChangeStatus;
 use super::step::{Doing, first, in_doubt};
 use crate::model::{
     Account, AccountDraft, AccountPatch, Action, Change, CredentialMode, Effect, Life, Password,
-    PasswordState, Shadow,
+    PasswordState, PasswordStep, Shadow,
 };
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{fold, remember};
@@ -103,7 +103,7 @@ fn conclude(
     change: &Change,
     intent: &Intent,
     answer: Result<Option<Account>, ConnectorError>,
-    missing: Option<String>,
+    missing: Option<ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
     match answer {
@@ -113,7 +113,7 @@ fn conclude(
 }
 
 /// Sets the first password of an account that was just made, or of one that waits for it. Says what went wrong.
-async fn first_password(doing: &Doing<'_>, account: Option<&Account>) -> Option<String> {
+async fn first_password(doing: &Doing<'_>, account: Option<&Account>) -> Option<ConnectorError> {
     let waits = matches!(doing.change.action, Action::Create | Action::Update);
     if !waits || doing.change.password.is_none() {
         return None;
@@ -127,7 +127,7 @@ async fn first_password(doing: &Doing<'_>, account: Option<&Account>) -> Option<
         Some(account) => doing.set_password_of(&account.id, then).await,
         None => doing.set_password(then).await.map(|_none| ()),
     };
-    set.err().map(|error| error.to_string())
+    set.err()
 }
 
 /// The account that a change asks for.
@@ -230,7 +230,7 @@ fn confirmed(
     change: &Change,
     intent: &Intent,
     account: Option<&Account>,
-    missing: Option<String>,
+    missing: Option<ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
     let mut shadow = intent.after.clone();
@@ -270,6 +270,10 @@ fn confirmed(
     shadow.life = Life::Live;
     let (status, result) = if let Some(why) = missing {
         shadow.password = pending(intent, shadow.password);
+        if matches!(why, ConnectorError::Rejected(_)) {
+            // What was refused is not sent again.
+            shadow.password = password::refused(PasswordStep::Initial, shadow.password);
+        }
         let what = format!("the first password could not be set: {why}; the next run tries again");
         (ChangeStatus::Partly(what.clone()), what)
     } else if differs.is_empty() {
@@ -389,9 +393,9 @@ fn turned_down(intent: &Intent, before: &Shadow, error: &ConnectorError) -> Shad
         Some((How::RemoveEntitlements, true)) => in_doubt(intent).unwrap_or_else(|| before.clone()),
         Some((How::FuzzPassword, closes)) if refused => {
             let step = match (closes, before.password.kept) {
-                (true, _) => crate::model::PasswordStep::Fuzz,
-                (false, Some(_)) => crate::model::PasswordStep::Restore,
-                (false, None) => crate::model::PasswordStep::Temporary,
+                (true, _) => PasswordStep::Fuzz,
+                (false, Some(_)) => PasswordStep::Restore,
+                (false, None) => PasswordStep::Temporary,
             };
             let mut shadow = before.clone();
             shadow.password = password::refused(step, before.password);

@@ -56,6 +56,8 @@ pub enum AuditWhat {
     Release,
     /// A smaller number of people in a source was accepted.
     Accept,
+    /// A sealed password that could not be told to its person was discarded.
+    Discard,
 }
 
 impl AuditWhat {
@@ -72,6 +74,7 @@ impl AuditWhat {
             Self::Thaw => "thaw",
             Self::Release => "release",
             Self::Accept => "accept",
+            Self::Discard => "discard",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Anchor;
@@ -49,4 +50,7 @@ pub struct Letter {
     pub label: String,
     /// The address it goes to, or why there is none.
     pub to: Result<String, String>,
+    /// The moment that a warning speaks of.
+    #[serde(default)]
+    pub closes: Option<Timestamp>,
 }

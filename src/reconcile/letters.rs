@@ -107,6 +107,7 @@ impl LetterRules {
                     anchor: change.anchor.clone(),
                     label: change.label.clone(),
                     to: self.address(rule, &change.anchor, directory),
+                    closes: None,
                 });
             }
         }

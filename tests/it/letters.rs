@@ -1,5 +1,6 @@
 //! Letters: handed over once, to the right address, by a server that nobody here wrote; and what becomes of them when it fails.
 
+mod closing;
 mod delivering;
 mod outbox;
 mod webhook;

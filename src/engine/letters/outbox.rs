@@ -122,6 +122,15 @@ impl Posted {
         matches!(self.standing, Standing::Waiting { next, .. } if next <= now)
     }
 
+    /// How often it was tried in vain.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        match self.standing {
+            Standing::Waiting { tries, .. } => tries,
+            Standing::Handed { .. } | Standing::GivenUp { .. } => 0,
+        }
+    }
+
     /// Whether it still waits.
     #[must_use]
     pub fn is_waiting(&self) -> bool {

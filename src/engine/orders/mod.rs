@@ -20,7 +20,7 @@ use crate::store::{DocumentWrite, State, StoreError};
 pub use freeze::{FreezeStatus, Frozen, Thawed};
 pub(super) use freeze::{WAITING, frozen};
 pub use overrides::{LONGEST_DAYS, OverrideGiven, OverrideList, OverrideOrder};
-pub(super) use trail::{accepted, released};
+pub(super) use trail::{accepted, discarded, released};
 
 /// The kinds of document, each with the type of its record.
 const OVERRIDE: &str = "override";

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{AUDIT, Record, Writes};
-use crate::engine::{EngineError, Session};
+use crate::engine::{EngineError, Posted, Session};
 use crate::model::{AuditEntry, AuditWhat, Override};
 use crate::store::{State, StoreError};
 
@@ -154,5 +154,16 @@ pub(in crate::engine) fn accepted(
     AuditEntry {
         about: Some(source.to_owned()),
         ..entry(AuditWhat::Accept, at, by, &reason)
+    }
+}
+
+/// Whose sealed password was discarded because its letter could not be delivered.
+pub(in crate::engine) fn discarded(letter: &Posted, reason: &str, at: Timestamp) -> AuditEntry {
+    AuditEntry {
+        about: Some(letter.id()),
+        target: Some(letter.target.clone()),
+        anchor: Some(letter.anchor.clone()),
+        label: Some(letter.person.clone()),
+        ..entry(AuditWhat::Discard, at, PROVOST, reason)
     }
 }

@@ -4,7 +4,6 @@
 //! header or a second paragraph by changing their name. The password is no value of the template: a mark stands for it until
 //! everything else is rendered, so that no filter, error or copy of the template engine ever sees it.
 
-use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -28,8 +27,8 @@ pub struct Words {
     pub login: String,
     /// The application.
     pub target: String,
-    /// When access ends; for letters that warn.
-    pub closes: Option<Timestamp>,
+    /// When access ends, on the person's wall clock; for letters that warn.
+    pub closes: Option<String>,
 }
 
 /// The words of one kind of letter.
@@ -68,7 +67,9 @@ impl Template {
             person: "Ada Lovelace".to_owned(),
             login: "ada".to_owned(),
             target: "crm".to_owned(),
-            closes: template.speaks_of_a_time().then_some(Timestamp::UNIX_EPOCH),
+            closes: template
+                .speaks_of_a_time()
+                .then(|| "Mon 2026-03-02 18:00 Europe/Berlin".to_owned()),
         };
         let subject = template.line(&words).map_err(|why| ("subject", why))?;
         if subject.is_empty() {
@@ -179,7 +180,7 @@ impl Template {
             login => clean(&words.login),
             target => clean(&words.target),
         };
-        let closes = words.closes.map(|at| at.to_string());
+        let closes = words.closes.as_deref().map(clean);
         let values = match (mark, closes) {
             (Some(mark), _) => context! { password => mark, ..clean_words },
             (None, Some(closes)) => context! { closes => closes, ..clean_words },
@@ -235,7 +236,7 @@ mod tests {
             let (subject, body) = Template::standard(kind);
             let template = Template::new(kind, subject, body).unwrap();
             let with_time = Words {
-                closes: Some(Timestamp::UNIX_EPOCH),
+                closes: Some("Mon 2026-03-02 18:00 Europe/Berlin".to_owned()),
                 ..words()
             };
             let password = SecretString::from("hunter2");

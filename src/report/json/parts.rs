@@ -207,6 +207,8 @@ pub(super) struct LetterV1<'a> {
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closes: Option<String>,
 }
 
 impl<'a> LetterV1<'a> {
@@ -217,6 +219,7 @@ impl<'a> LetterV1<'a> {
             label: &letter.label,
             to: letter.to.as_deref().ok(),
             problem: letter.to.as_ref().err().map(String::as_str),
+            closes: letter.closes.map(|at| at.to_string()),
         }
     }
 }

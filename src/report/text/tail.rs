@@ -30,26 +30,38 @@ pub(super) fn held(held: &[Held], out: &mut Page) {
 }
 
 pub(super) fn letters(letters: &[Letter], out: &mut Page) {
-    if letters.is_empty() {
-        return;
+    let (warnings, told): (Vec<&Letter>, Vec<&Letter>) =
+        letters.iter().partition(|letter| letter.closes.is_some());
+    for (heading, letters) in [
+        ("sent once their changes are confirmed", told),
+        ("warnings before a window closes", warnings),
+    ] {
+        if letters.is_empty() {
+            continue;
+        }
+        out.heading(&format!("Letters ({}), {heading}", letters.len()));
+        letters.into_iter().for_each(|one| letter(one, out));
     }
-    out.heading(&format!(
-        "Letters ({}), sent once their changes are confirmed",
-        letters.len()
-    ));
-    for letter in letters {
-        let who = safe::text(&letter.label);
-        match &letter.to {
-            Ok(to) => out.line(&format!(
-                "@ {} for {who} to {}",
-                letter.kind,
-                safe::text(to)
-            )),
-            Err(why) => {
-                let mark = out.look.paint(CHANGE, "!");
-                out.line(&format!("{mark} {} for {who}: no address", letter.kind));
-                out.prose(4, anstyle::Style::new(), &safe::text(why));
-            }
+}
+
+fn letter(letter: &Letter, out: &mut Page) {
+    let who = safe::text(&letter.label);
+    let closes = letter
+        .closes
+        .map(|at| format!(", closing {at}"))
+        .unwrap_or_default();
+    match &letter.to {
+        Ok(to) => {
+            let to = safe::text(to);
+            out.line(&format!("@ {} for {who} to {to}{closes}", letter.kind));
+        }
+        Err(why) => {
+            let mark = out.look.paint(CHANGE, "!");
+            out.line(&format!(
+                "{mark} {} for {who}: no address{closes}",
+                letter.kind
+            ));
+            out.prose(4, anstyle::Style::new(), &safe::text(why));
         }
     }
 }

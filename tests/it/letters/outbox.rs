@@ -4,7 +4,7 @@ use std::fs;
 
 use provost::config::{Secrets, load, write_key};
 use provost::engine::{self, Clock, HANDOVER, Handover, Request, Session, Standing};
-use provost::model::{Anchor, Outcome, PasswordState, PasswordStep, Shadow};
+use provost::model::{Anchor, AuditWhat, Outcome, PasswordState, PasswordStep, Shadow};
 use provost::store::{Conclusion, DocumentWrite, Label, Purpose, ShadowMove, VaultKey};
 
 use super::*;
@@ -13,9 +13,8 @@ use crate::support::process::await_some;
 
 const SECRET: &str = "hunter2-initial";
 
-/// A company whose configuration seals and delivers.
-fn publish(company: &Company, server: &Smtp) {
-    company.publish();
+/// The tables of a configuration that seals and delivers, and the files that they name.
+pub(super) fn deliver(company: &Company, server: &Smtp) -> String {
     let dir = company.dir();
     let (ca, password) = (dir.join("ca.pem"), dir.join("smtp-password"));
     fs::copy(ca_pem(), &ca).unwrap();
@@ -24,16 +23,21 @@ fn publish(company: &Company, server: &Smtp) {
         write_key(&dir.join("key"), &text).unwrap();
         write_key(&password, PASSWORD).unwrap();
     }
-    let more = format!(
+    format!(
         "\n[secrets]\nkey = \"file:{}\"\n\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\n\
          port = {}\nca-file = \"ca.pem\"\nuser = \"provost\"\npassword = \"file:{}\"\n\
          from = \"accounts@example.com\"\n\n[delivery.welcome]\n\n[delivery.reset]\nrecipient = \"manager\"\n",
         dir.join("key").display(),
         server.port,
         password.display()
-    );
+    )
+}
+
+/// A company whose configuration seals and delivers.
+fn publish(company: &Company, server: &Smtp) {
+    company.publish();
     let config = fs::read_to_string(company.config()).unwrap();
-    fs::write(company.config(), config + &more).unwrap();
+    fs::write(company.config(), config + &deliver(company, server)).unwrap();
 }
 
 fn session(company: &Company, at: &str) -> Session {
@@ -96,7 +100,7 @@ fn leave(
     label
 }
 
-fn body(mail: &serde_json::Value) -> &str {
+pub(super) fn body(mail: &serde_json::Value) -> &str {
     mail["content"].as_str().unwrap()
 }
 
@@ -208,7 +212,8 @@ async fn what_cannot_be_delivered_is_given_up_loudly_and_tried_again_on_request(
         session.letters().unwrap()[0].standing,
         Standing::GivenUp { .. }
     ));
-    assert_eq!(session.next_letter().unwrap(), None);
+    let at_all = session.next_letter("app", Timestamp::MIN).unwrap();
+    assert_eq!(at_all, None);
     // The password is still there for another try.
     assert!(
         session
@@ -222,7 +227,8 @@ async fn what_cannot_be_delivered_is_given_up_loudly_and_tried_again_on_request(
     server.fault("grey");
     assert_eq!(session.retry_letters().unwrap(), 1);
     sync(&session).await;
-    let next = session.next_letter().unwrap().unwrap();
+    let next = session.next_letter("app", session.clock.now()).unwrap();
+    let next = next.unwrap();
     assert_eq!(next.to_string(), "2027-03-01T09:01:00Z");
     server.fault("");
     session.clock = Clock::Fixed(next);
@@ -232,13 +238,55 @@ async fn what_cannot_be_delivered_is_given_up_loudly_and_tried_again_on_request(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_a_letter_that_was_given_up_is_discarded_after_two_weeks_and_that_is_told()
+{
+    let server = Smtp::start("starttls", Cert::Good);
+    let company = Company::new(6);
+    publish(&company, &server);
+    let mut session = session(&company, "2027-03-01T09:00:00Z");
+    sync(&session).await;
+    let label = leave(&session, 1, Purpose::Initial, PasswordStep::Initial, SECRET);
+    server.fault("unknown");
+    sync(&session).await;
+    let sealed = |session: &Session| {
+        let vault = session.vault.as_ref().unwrap();
+        vault.reveal(&label).unwrap().is_some()
+    };
+    session.clock = Clock::Fixed("2027-03-14T09:00:00Z".parse().unwrap());
+    sync(&session).await;
+    assert!(sealed(&session), "it can still be tried again");
+    assert_eq!(session.trail(10).unwrap(), []);
+    session.clock = Clock::Fixed("2027-03-15T09:00:00Z".parse().unwrap());
+    for _ in 0..2 {
+        let report = sync(&session).await;
+        assert_eq!(report.outcome, Outcome::Held);
+        assert!(
+            report.remarks.iter().any(|r| r.contains("was discarded")),
+            "{:?}",
+            report.remarks
+        );
+    }
+    assert!(!sealed(&session));
+    let trail = session.trail(10).unwrap();
+    assert_eq!(trail.len(), 1, "{trail:?}");
+    assert_eq!(trail[0].what, AuditWhat::Discard);
+    assert_eq!(trail[0].anchor, Some(label.anchor.clone()));
+    assert!(trail[0].reason.contains("550"), "{}", trail[0].reason);
+    // Trying again then sends no letter without a password.
+    server.fault("");
+    session.retry_letters().unwrap();
+    sync(&session).await;
+    assert_eq!(server.mails().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_password_takes_the_place_of_one_that_was_not_told() {
     let server = Smtp::start("starttls", Cert::Good);
     let company = Company::new(6);
     publish(&company, &server);
     let mut session = session(&company, "2027-03-01T09:00:00Z");
     sync(&session).await;
-    leave(&session, 5, Purpose::Initial, PasswordStep::Initial, SECRET);
+    let first = leave(&session, 5, Purpose::Initial, PasswordStep::Initial, SECRET);
     server.fault("grey");
     sync(&session).await;
     leave(
@@ -255,6 +303,8 @@ async fn a_newer_password_takes_the_place_of_one_that_was_not_told() {
     let mails = server.mails();
     assert_eq!(mails.len(), 1);
     assert!(body(&mails[0]).contains("hunter2-second") && !body(&mails[0]).contains(SECRET));
+    let vault = session.vault.as_ref().unwrap();
+    assert!(vault.reveal(&first).unwrap().is_none(), "nobody needs it");
     // A reset goes to the manager here, whose number is a quarter.
     let to = mails[0]["to"][0].as_str().unwrap().to_owned();
     assert!(to.contains("001"), "{to}");
