@@ -52,20 +52,27 @@ fn warning(company: &Company) -> Option<String> {
     Some(letter[1].as_str().unwrap().to_owned())
 }
 
+/// Moves the clock, and counts the mails once there is nothing left to do.
+fn at(service: &Service, server: &Smtp, now: &str) -> usize {
+    service.clock(now);
+    service.await_rest(now);
+    server.mails().len()
+}
+
+fn open(company: &Company) -> usize {
+    let accounts = company.accounts("app").into_iter();
+    accounts.filter(|one| one.active == Some(true)).count()
+}
+
 #[test]
 fn the_service_warns_once_before_each_closing_and_nobody_who_is_exempt() {
     let server = Smtp::start("starttls", Cert::Good);
     let company = company(&server);
     let service = Service::start(&company, NOON);
-    let at = |now: &str| {
-        service.clock(now);
-        service.await_rest(now);
-        server.mails().len()
-    };
-    assert_eq!(at(NOON), 0);
+    assert_eq!(at(&service, &server, NOON), 0);
     assert_eq!(warning(&company).as_deref(), Some("2027-03-01T16:30:00Z"));
-    assert_eq!(at("2027-03-01T16:29:59Z"), 0);
-    assert_eq!(at("2027-03-01T16:30:00Z"), 5, "{}", service.log());
+    assert_eq!(at(&service, &server, "2027-03-01T16:29:59Z"), 0);
+    assert_eq!(at(&service, &server, "2027-03-01T16:30:00Z"), 5);
     assert_eq!(readers(&server, 0), everybody_but_the_exempt());
     let said = body(&server.mails()[0]).to_owned();
     assert!(
@@ -74,43 +81,48 @@ fn the_service_warns_once_before_each_closing_and_nobody_who_is_exempt() {
     );
     // Not again: not by a run in between, not at the closing, not after a restart.
     assert_eq!(code(&service.command(&["sync"])), 0);
-    assert_eq!(at("2027-03-01T16:59:59Z"), 5);
+    assert_eq!(at(&service, &server, "2027-03-01T16:59:59Z"), 5);
     service.kill();
     let service = Service::start(&company, "2027-03-01T16:59:59Z");
-    let at = |now: &str| {
-        service.clock(now);
-        service.await_rest(now);
-        server.mails().len()
-    };
-    assert_eq!(at("2027-03-01T16:59:59Z"), 5);
-    assert_eq!(at("2027-03-01T17:00:00Z"), 5);
-    let open = |company: &Company| {
-        let accounts = company.accounts("app").into_iter();
-        accounts.filter(|one| one.active == Some(true)).count()
-    };
-    assert_eq!(open(&company), 1, "only the exempt one: {}", service.log());
-    // An edge that opens is nothing to warn of.
-    assert_eq!(at("2027-03-02T06:30:00Z"), 5);
-    assert_eq!(at("2027-03-02T07:00:00Z"), 5);
-    assert_eq!(at("2027-03-02T16:30:00Z"), 10, "{}", service.log());
-    // Who may stay longer is warned again, before the later end.
+    for (now, mails) in [
+        ("2027-03-01T16:59:59Z", 5),
+        ("2027-03-01T17:00:00Z", 5),
+        // An edge that opens is nothing to warn of.
+        ("2027-03-02T06:30:00Z", 5),
+        ("2027-03-02T07:00:00Z", 5),
+        ("2027-03-02T16:29:59Z", 5),
+        ("2027-03-02T16:30:00Z", 10),
+        ("2027-03-02T17:00:00Z", 10),
+    ] {
+        assert_eq!(
+            at(&service, &server, now),
+            mails,
+            "{now}: {}",
+            service.log()
+        );
+        if now.ends_with("17:00:00Z") {
+            assert_eq!(open(&company), 1, "only the exempt one");
+        }
+    }
+}
+
+#[test]
+fn who_may_stay_longer_is_warned_again_before_the_later_end() {
+    let server = Smtp::start("starttls", Cert::Good);
+    let company = company(&server);
+    let service = Service::start(&company, "2027-03-01T16:30:00Z");
+    assert_eq!(at(&service, &server, "2027-03-01T16:30:00Z"), 5);
     let who = anchor(2);
-    let args = [
-        "override",
-        "grant",
-        &who,
-        "--until",
-        "2027-03-02T20:00:00Z",
-        "--reason",
-        "x",
-    ];
+    let until = "2027-03-01T20:00:00Z";
+    let args = ["override", "grant", &who, "--until", until, "--reason", "x"];
     let given = service.command(&args);
     assert_eq!(code(&given), 0, "{}", stdout(&given));
-    assert_eq!(at("2027-03-02T17:00:00Z"), 10);
-    assert_eq!(at("2027-03-02T19:29:59Z"), 10);
-    assert_eq!(at("2027-03-02T19:30:00Z"), 11, "{}", service.log());
-    assert_eq!(readers(&server, 10), ["p002@example.org"]);
-    assert_eq!(at("2027-03-02T20:00:00Z"), 11);
+    assert_eq!(at(&service, &server, "2027-03-01T17:00:00Z"), 5);
+    assert_eq!(open(&company), 2);
+    assert_eq!(at(&service, &server, "2027-03-01T19:29:59Z"), 5);
+    assert_eq!(at(&service, &server, "2027-03-01T19:30:00Z"), 6);
+    assert_eq!(readers(&server, 5), ["p002@example.org"]);
+    assert_eq!(at(&service, &server, until), 6);
     assert_eq!(open(&company), 1);
 }
 
