@@ -224,6 +224,7 @@ fn settings(section: &Section<'_>, profile: &Profile, outside: &dyn Outside) -> 
                 let known = profile.settings.keys().map(String::as_str);
                 let help = match suggest::nearest(key, known.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
+                    None if profile.settings.is_empty() => "it has none".to_owned(),
                     None => format!("its settings are {}", known.collect::<Vec<_>>().join(", ")),
                 };
                 table.error(key, "the profile has no such setting", help);
