@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::apply::{Applying, Progress, one_by_one};
 use super::result::{ChangeResult, ChangeStatus};
-use crate::model::{Action, Change, How, despite_failure};
+use crate::model::{Action, Change, CredentialMode, How, despite_failure};
 use crate::store::StoreError;
 
 /// The steps of a change that is a procedure.
@@ -29,7 +29,8 @@ pub(super) async fn carry_out(
     progress: &mut Progress,
     by: &Applying<'_>,
 ) -> Result<(), StoreError> {
-    let mut courses: Vec<Course> = group.iter().map(Course::new).collect();
+    let mode = by.book.passwords.mode;
+    let mut courses: Vec<Course> = group.iter().map(|c| Course::new(c, mode)).collect();
     loop {
         let round: Vec<Arc<Change>> = courses.iter().filter_map(Course::next).collect();
         if round.is_empty() {
@@ -60,6 +61,7 @@ pub(super) async fn carry_out(
 /// One procedure under way.
 struct Course {
     change: Arc<Change>,
+    mode: CredentialMode,
     done: Vec<How>,
     left: Vec<How>,
     /// A change without any step is one of our records only.
@@ -72,9 +74,10 @@ struct Course {
 }
 
 impl Course {
-    fn new(change: &Arc<Change>) -> Self {
+    fn new(change: &Arc<Change>, mode: CredentialMode) -> Self {
         Self {
             change: Arc::clone(change),
+            mode,
             done: Vec::new(),
             left: steps(change).to_vec(),
             begun: false,
@@ -138,7 +141,7 @@ impl Course {
         let refused = matches!(status, ChangeStatus::Failed(_));
         if closes && refused && !self.detour {
             let done: Vec<How> = self.change.done.iter().chain(&self.done).cloned().collect();
-            if let Some(stop) = despite_failure(&done, &later) {
+            if let Some(stop) = despite_failure(&done, &later, self.mode) {
                 self.left = std::iter::once(stop.clone())
                     .chain(std::iter::once(step.clone()))
                     .chain(later.into_iter().filter(|how| *how != stop))
@@ -202,7 +205,7 @@ mod tests {
             Action::Suspend(steps.to_vec()),
             Reason::Suspended(SuspendReason::Leaver),
         );
-        Course::new(&Arc::new(change))
+        Course::new(&Arc::new(change), CredentialMode::Managed)
     }
 
     fn failed() -> ChangeStatus {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Capabilities;
+use super::{Capabilities, CredentialMode};
 
 /// One step of taking access away.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -93,13 +93,17 @@ impl fmt::Display for How {
 }
 
 /// What is still carried out of a procedure when its first step cannot be: a failing step holds the later ones, but as
-/// long as nothing has taken the access away, the next step that does is still carried out.
+/// long as nothing has taken the access away, the next step that does is still carried out. A fuzzed password takes none
+/// away where another system checks passwords.
 #[must_use]
-pub fn despite_failure(done: &[How], later: &[How]) -> Option<How> {
-    if done.iter().any(How::stops_access) {
+pub fn despite_failure(done: &[How], later: &[How], mode: CredentialMode) -> Option<How> {
+    let stops = |how: &&How| {
+        how.stops_access() && !(mode == CredentialMode::Sso && **how == How::FuzzPassword)
+    };
+    if done.iter().any(|how| stops(&how)) {
         return None;
     }
-    later.iter().find(|how| how.stops_access()).cloned()
+    later.iter().find(stops).cloned()
 }
 
 #[cfg(test)]
@@ -124,12 +128,13 @@ mod tests {
     #[test]
     fn a_failing_step_never_leaves_the_access_open() {
         let later = [How::RevokeSessions, How::BlockLogin, How::Deactivate];
-        assert_eq!(despite_failure(&[], &later), Some(How::BlockLogin));
-        assert_eq!(
-            despite_failure(&[How::RevokeSessions], &later),
-            Some(How::BlockLogin)
-        );
-        assert_eq!(despite_failure(&[How::FuzzPassword], &later), None);
-        assert_eq!(despite_failure(&[], &[How::RevokeSessions]), None);
+        let ours = CredentialMode::Managed;
+        let next = |done: &[How], mode| despite_failure(done, &later, mode);
+        assert_eq!(next(&[], ours), Some(How::BlockLogin));
+        assert_eq!(next(&[How::RevokeSessions], ours), Some(How::BlockLogin));
+        assert_eq!(next(&[How::FuzzPassword], ours), None);
+        let sso = next(&[How::FuzzPassword], CredentialMode::Sso);
+        assert_eq!(sso, Some(How::BlockLogin), "nobody is shut out by it");
+        assert_eq!(despite_failure(&[], &[How::RevokeSessions], ours), None);
     }
 }

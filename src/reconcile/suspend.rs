@@ -173,7 +173,8 @@ fn inheritable(
         case.hold(decision, HeldWhy::NoHeir { kind });
     }
     let so_far: Vec<How> = done.iter().chain(&now).cloned().collect();
-    now.extend(despite_failure(&so_far, &later));
+    let mode = case.situation.rules.credentials;
+    now.extend(despite_failure(&so_far, &later, mode));
     now
 }
 
