@@ -17,6 +17,7 @@ use super::orders::frozen;
 use super::perform::{Bench, Performed, draft, judge, perform};
 use super::procedure;
 use super::result::{ChangeResult, ChangeStatus};
+use super::taken::Conflict;
 use crate::model::{AccountDraft, Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
 use crate::store::{Conclusion, Label, OpId, ShadowMove, StoreError};
@@ -81,6 +82,8 @@ pub(super) struct Applied {
     pub stopped: Option<ConnectorError>,
     /// How long taking one account's access away took, on average, in thousandths of a second.
     pub pace: Option<u64>,
+    /// What the application refused because a unique value is somebody's already.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// What is known while applying.
@@ -262,6 +265,7 @@ fn not_begun(step: &Step, why: &str) -> Performed {
         status: ChangeStatus::Skipped(why.to_owned()),
         shadow,
         stop: None,
+        conflict: None,
     }
 }
 
@@ -364,6 +368,10 @@ impl Progress {
             let generation = shadow.password.generation;
             self.spent
                 .extend(by.book.passwords.spent(&change, generation));
+        }
+        if let Some(said) = performed.conflict {
+            let change = Arc::clone(&change);
+            self.applied.conflicts.push(Conflict { change, said });
         }
         if let Some(error) = performed.stop {
             self.applied.stopped.get_or_insert(error);

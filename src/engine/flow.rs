@@ -2,7 +2,6 @@
 //!
 //! A dry run and a real one are the same steps; the dry one never holds a writer.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::apply::{Applying, apply};
@@ -14,9 +13,10 @@ use super::password::Passwords;
 use super::recover::{self, Recovered, recover};
 use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
+use super::taken::{self, Conflict, Earlier};
 use super::{EngineError, Session, Snapshot};
 use crate::config::TargetSpec;
-use crate::model::{Action, Anchor, Freeze, Letter, Plan};
+use crate::model::{Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
@@ -74,7 +74,7 @@ impl OneTarget<'_> {
             .await?;
         let mut plan = reconcile(&gathered.situation).plan;
         plan.letters = self.letters(&plan)?;
-        let mut report = self.judge(plan, &BTreeSet::new())?;
+        let mut report = self.judge(plan, &Earlier::default())?;
         let recovered = recovered.into_iter().map(|found| found.remark);
         let assumed = self.session.clock.assumed().map(|at| {
             format!("as if it were {at}, with the directory and the accounts as they are now")
@@ -99,7 +99,8 @@ impl OneTarget<'_> {
         report
     }
 
-    /// Recover, and as many passes as are needed.
+    /// Recover, and as many passes as are needed: a newcomer's manager may be a newcomer too, and a name may be somebody's
+    /// whom the application does not show.
     async fn bring(&self, writer: &Arc<dyn AccountWriter>) -> Result<TargetReport, EngineError> {
         let reader: &dyn AccountReader = &**writer;
         let recovered = self.recover(reader).await?;
@@ -111,20 +112,23 @@ impl OneTarget<'_> {
             .filter(|r| !r.is_empty())
             .chain(resting(self.spec))
             .collect();
-        let mut report = self.pass(writer, self.view, &BTreeSet::new()).await?;
-        // A newcomer's manager may be a newcomer too: references are completed in a second pass; chains need no third.
-        let created = made(&report);
-        let waiting = report
-            .plan
-            .as_ref()
-            .is_some_and(|plan| !plan.pending.is_empty());
-        let stopped = self.session.stop.is_cancelled();
-        if waiting && !created.is_empty() && report.error.is_none() && !stopped {
-            match self.pass(writer, View::Sync, &created).await {
-                Ok(second) => report = merge(report, second),
-                Err(error) => report.error = Some(error.to_string()),
-            }
+        let mut earlier = Earlier::default();
+        let (mut report, conflicts) = self.pass(writer, self.view, &earlier).await?;
+        let mut again = earlier.learn(&report, &conflicts, &self.spec.mapping);
+        while again && report.error.is_none() && !self.session.stop.is_cancelled() {
+            again = match self.pass(writer, View::Sync, &earlier).await {
+                Ok((next, conflicts)) => {
+                    let again = earlier.learn(&next, &conflicts, &self.spec.mapping);
+                    report = merge(report, next);
+                    again
+                }
+                Err(error) => {
+                    report.error = Some(error.to_string());
+                    false
+                }
+            };
         }
+        earlier.tell(&mut report);
         self.finish(writer, &mut report).await;
         report.remarks = remarks;
         report.remarks.extend(remaining(&report));
@@ -170,20 +174,21 @@ impl OneTarget<'_> {
         &self,
         writer: &Arc<dyn AccountWriter>,
         view: View,
-        created: &BTreeSet<Anchor>,
-    ) -> Result<TargetReport, EngineError> {
+        earlier: &Earlier,
+    ) -> Result<(TargetReport, Vec<Conflict>), EngineError> {
         let reader: &dyn AccountReader = &**writer;
-        let gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
+        let mut gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
         self.observe(&gathered)?;
+        gathered.situation.live.taken = earlier.taken();
         let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
         plan.letters = self.letters(&plan)?;
         // Everything a plan is made from takes far more memory than the plan.
         let digests = gathered.digests;
         drop(gathered.situation);
-        let mut report = self.judge(plan, created)?;
-        self.apply(writer, &mut report).await?;
+        let mut report = self.judge(plan, earlier)?;
+        let conflicts = self.apply(writer, &mut report).await?;
         settle(self.session, &self.spec.name, &digests, &settled, &report)?;
-        Ok(report)
+        Ok((report, conflicts))
     }
 
     /// Reading may end at any moment; nothing is lost by it.
@@ -242,15 +247,15 @@ impl OneTarget<'_> {
     }
 
     /// The guard's judgement, the same in a dry run and a real one.
-    fn judge(&self, plan: Plan, created: &BTreeSet<Anchor>) -> Result<TargetReport, EngineError> {
+    fn judge(&self, plan: Plan, earlier: &Earlier) -> Result<TargetReport, EngineError> {
         let meta = self.session.state.target_meta(&self.spec.name)?;
         let context = GuardContext {
             now: self.session.clock.now(),
-            reviewed_before: meta.released_once || !created.is_empty(),
+            reviewed_before: meta.released_once || !earlier.is_none(),
             recent_destructive: recent(&meta, self.session.clock.now()),
-            created: created.clone(),
-            // What was approved is the first pass's plan; the second only completes what that one created.
-            approval: if created.is_empty() {
+            created: earlier.created.clone(),
+            // What was approved is the first pass's plan; later ones only complete what that one began.
+            approval: if earlier.is_none() {
                 self.approval(&plan, &meta)?
             } else {
                 Approval::None
@@ -298,9 +303,9 @@ impl OneTarget<'_> {
         &self,
         writer: &Arc<dyn AccountWriter>,
         report: &mut TargetReport,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Vec<Conflict>, EngineError> {
         let Some(verdict) = &report.verdict else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let book = Book {
             target: self.spec.name.as_str().into(),
@@ -328,7 +333,7 @@ impl OneTarget<'_> {
         };
         report.pace = applied.pace;
         report.error = applied.stopped.map(|error| error.to_string());
-        Ok(())
+        Ok(applied.conflicts)
     }
 
     fn passwords(&self) -> Passwords {
@@ -380,27 +385,14 @@ fn remaining(report: &TargetReport) -> Option<String> {
     })
 }
 
-/// Whose accounts were created or linked in a pass.
-fn made(report: &TargetReport) -> BTreeSet<Anchor> {
-    report
-        .results
-        .iter()
-        .filter(|result| matches!(result.change.action, Action::Create | Action::Link))
-        .filter(|result| {
-            matches!(
-                result.status,
-                ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
-            )
-        })
-        .map(|result| result.change.anchor.clone())
-        .collect()
-}
-
-/// The first pass's plan is what was reviewed; the second pass adds its changes, results and what it found.
+/// The first pass's plan is what was reviewed; a later pass adds its changes, results and what it found.
 fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
+    taken::replace(&mut first, &second);
     first.results.extend(second.results);
     first.error = first.error.or(second.error);
-    if first.retry == Retry::No {
+    // What failed in the first pass may have been made in the second.
+    let made = first.retry == Retry::Soon && first.unmade().next().is_none();
+    if first.retry == Retry::No || made {
         first.retry = second.retry;
     }
     if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {

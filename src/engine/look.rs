@@ -56,6 +56,7 @@ pub(super) async fn look(
         accounts: found.into_values().collect(),
         complete: false,
         gone: BTreeSet::new(),
+        taken: BTreeSet::new(),
     })
 }
 
@@ -164,6 +165,7 @@ async fn list(
         accounts,
         complete: true,
         gone,
+        taken: BTreeSet::new(),
     })
 }
 

@@ -167,6 +167,7 @@ impl Member {
             status,
             shadow: ShadowMove::Put(shadow),
             stop,
+            conflict: None,
         }
     }
 }

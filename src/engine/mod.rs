@@ -26,6 +26,7 @@ mod session;
 mod settle;
 mod snapshot;
 mod step;
+mod taken;
 mod weeks;
 mod windows;
 

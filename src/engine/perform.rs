@@ -30,6 +30,8 @@ pub(super) struct Performed {
     pub shadow: ShadowMove,
     /// The error that should stop the whole target, if it is one of those.
     pub stop: Option<ConnectorError>,
+    /// What the application said, if it refused because a unique value is somebody's already.
+    pub conflict: Option<String>,
 }
 
 /// Carries out one change other than an entitlement, which goes by group (see `members`).
@@ -220,6 +222,7 @@ async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
             status: ChangeStatus::Done,
             shadow: ShadowMove::Remove,
             stop: None,
+            conflict: None,
         },
         Err(error) => failed(intent, &error, bench),
     }
@@ -286,6 +289,7 @@ fn confirmed(
         status,
         shadow: put(shadow, intent, &result, bench),
         stop: None,
+        conflict: None,
     }
 }
 
@@ -360,10 +364,15 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         }
         (_, None) => (ChangeStatus::Failed(text), ShadowMove::Keep),
     };
+    let conflict = match error {
+        ConnectorError::Conflict(said) => Some(said.clone()),
+        _ => None,
+    };
     Performed {
         status,
         shadow,
         stop,
+        conflict,
     }
 }
 

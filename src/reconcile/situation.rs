@@ -55,6 +55,9 @@ pub struct Live {
     pub complete: bool,
     /// Linked accounts that were asked for by id and do not exist.
     pub gone: BTreeSet<AccountId>,
+    /// Unique values that the application refused because somebody has them whom it does not show: attribute and folded
+    /// value.
+    pub taken: BTreeSet<(String, String)>,
 }
 
 /// What all shadows of a target say together, whether or not their people are looked at in this run.

@@ -1,6 +1,6 @@
 //! Unique attributes: who gets which login, and who waits. The order of the input never matters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::correlate::Correlation;
 use super::desired::{Desired, Want};
@@ -100,6 +100,8 @@ struct Holders<'a> {
     now: BTreeMap<String, Vec<Holder>>,
     /// As last confirmed, for all attributes.
     confirmed: &'a BTreeMap<(String, String), Anchor>,
+    /// Refused by the application for somebody whom it does not show, for all attributes.
+    refused: &'a BTreeSet<(String, String)>,
 }
 
 impl<'a> Holders<'a> {
@@ -108,6 +110,7 @@ impl<'a> Holders<'a> {
             attribute,
             now: BTreeMap::new(),
             confirmed: &situation.register.names,
+            refused: &situation.live.taken,
         };
         for account in &situation.live.accounts {
             if let Some(value) = account.attributes.get(attribute) {
@@ -130,7 +133,7 @@ impl<'a> Holders<'a> {
         let name = name_of(self.attribute, value);
         let confirmed = self.confirmed.get(&name).cloned().map(Holder::Person);
         let mut now = self.now.get(&name.1).into_iter().flatten();
-        confirmed.as_ref().is_none_or(&allowed) && now.all(allowed)
+        !self.refused.contains(&name) && confirmed.as_ref().is_none_or(&allowed) && now.all(allowed)
     }
 }
 

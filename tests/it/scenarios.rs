@@ -185,6 +185,7 @@ fn live(given: &Given, accounts: Vec<Account>) -> Live {
         accounts,
         complete: given.live,
         gone,
+        taken: given.refused.iter().cloned().collect(),
     }
 }
 

@@ -258,6 +258,11 @@ impl Attribute {
         }
     }
 
+    /// Whether there is something to try where the value is taken.
+    pub fn has_alternatives(&self) -> bool {
+        !self.alternatives.is_empty()
+    }
+
     /// What the value is made from.
     pub fn inputs(&self) -> Vec<&str> {
         match &self.from {

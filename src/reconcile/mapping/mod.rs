@@ -98,6 +98,12 @@ impl Mapping {
         compared.chain(unique.map(|rule| rule.name.as_str()))
     }
 
+    /// The unique attributes for which there is something to try where the value is taken.
+    pub fn with_alternatives(&self) -> impl Iterator<Item = &str> {
+        let several = self.attributes.iter().filter(|a| a.has_alternatives());
+        several.map(|attribute| attribute.rule.name.as_str())
+    }
+
     /// Every account attribute that a target must read: the mapped ones and those that match rules compare.
     #[must_use]
     pub fn account_attributes(&self) -> BTreeSet<&str> {

@@ -273,6 +273,7 @@ impl World {
                 gone: linked
                     .filter(|id| !self.accounts.contains_key(id))
                     .collect(),
+                taken: BTreeSet::new(),
             };
         }
         let mut questions: BTreeSet<(String, String)> = BTreeSet::new();
@@ -299,6 +300,7 @@ impl World {
             accounts: self.accounts.values().filter(asked).cloned().collect(),
             complete: false,
             gone: BTreeSet::new(),
+            taken: BTreeSet::new(),
         }
     }
 

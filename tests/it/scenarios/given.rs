@@ -44,6 +44,9 @@ pub(super) struct Given {
     pub live: bool,
     #[serde(default)]
     pub gone_accounts: Vec<String>,
+    /// Unique values that the application refused, without showing who has them: attribute and value.
+    #[serde(default)]
+    pub refused: Vec<(String, String)>,
     #[serde(default)]
     presence: BTreeMap<String, String>,
     #[serde(default)]
