@@ -2,6 +2,7 @@
 
 mod company;
 mod contract;
+mod leavers;
 mod others;
 mod servicetrade;
 mod story;

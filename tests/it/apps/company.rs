@@ -47,6 +47,8 @@ pub(super) struct Company {
     pub people: Vec<Person>,
     /// The lines of the target, without source, policy and limits.
     pub target: String,
+    /// Tables of the configuration besides source and target.
+    pub tables: String,
 }
 
 impl Company {
@@ -66,6 +68,7 @@ impl Company {
             dir: tempfile::tempdir().unwrap(),
             people: (0..people).map(person).collect(),
             target: String::new(),
+            tables: String::new(),
         };
         let mappings = company.path().join("mappings");
         fs::create_dir(&mappings).unwrap();
@@ -157,6 +160,7 @@ impl Company {
         ] {
             writeln!(text, "{limit} = {{ count = 5000, percent = 100 }}").unwrap();
         }
+        text.push_str(&self.tables);
         fs::write(self.path().join("provost.toml"), text).unwrap();
     }
 

@@ -36,7 +36,7 @@ fn company<A: Application>(
 }
 
 /// The story that all of them share.
-fn live<A: Application>(mut app: App<A>, extra: &'static str) {
+fn live<A: Application>(mut app: App<A>, extra: &'static str, shut: fn(&mut Shown)) {
     app.join();
     app.rest();
     app.company.person(3).office = "South";
@@ -46,6 +46,11 @@ fn live<A: Application>(mut app: App<A>, extra: &'static str) {
     app.settle("movers", 4);
     app.fail_in_part();
     app.leave_and_return(9);
+    app.shut_and_open(shut);
+}
+
+fn off(shown: &mut Shown) {
+    shown.insert("active".to_owned(), yes(false));
 }
 
 #[test]
@@ -64,7 +69,7 @@ fn a_company_lives_with_securitytrax() {
             .insert("SecurityTrax Technicians");
     }
     company.target += &format!(
-        "suspend-with = [\"block-login\", \"deactivate\"]\n\n[target.settings]\nuser = \"{}\"\nuser-password = \"{}\"\nintegrator-key = \"{}\"\n",
+        "suspend = {{ access-window = [\"block-login\"], default = [\"block-login\", \"deactivate\"] }}\n\n[target.settings]\nuser = \"{}\"\nuser-password = \"{}\"\nintegrator-key = \"{}\"\n",
         securitytrax::SERVICE.0,
         company.secret("password", securitytrax::SERVICE.1),
         company.secret("key", securitytrax::KEY),
@@ -77,7 +82,8 @@ fn a_company_lives_with_securitytrax() {
                 .iter()
                 .map(|(location, group)| format!("{group}@{location}"));
             let shown = text(&[
-                ("active", yes(user.flag("active") && user.flag("can_login"))),
+                ("active", yes(user.flag("active"))),
+                ("login", yes(user.flag("can_login"))),
                 ("first", user.text("fname").to_owned()),
                 ("last", user.text("lname").to_owned()),
                 ("roles", groups.collect::<Vec<_>>().join("+")),
@@ -98,6 +104,7 @@ fn a_company_lives_with_securitytrax() {
             }
             let wanted = text(&[
                 ("active", yes(true)),
+                ("login", yes(true)),
                 ("first", person.given.clone()),
                 ("last", person.sn.clone()),
                 ("roles", roles.join("+")),
@@ -115,7 +122,10 @@ fn a_company_lives_with_securitytrax() {
         changes: "PATCH users",
         lists: "GET users",
     };
-    live(app, "SecurityTrax Sales");
+    // A shut window takes the right to log in and nothing else.
+    live(app, "SecurityTrax Sales", |shown| {
+        shown.insert("login".to_owned(), yes(false));
+    });
 }
 
 #[test]
@@ -170,7 +180,10 @@ fn a_company_lives_with_smartertrack() {
         changes: "SetUsersProperties",
         lists: "GetAllUsers",
     };
-    live(app, "SmarterTrack Managers");
+    live(app, "SmarterTrack Managers", |shown| {
+        off(shown);
+        shown.insert("roles".to_owned(), String::new());
+    });
 }
 
 #[test]
@@ -229,5 +242,5 @@ fn a_company_lives_with_salestrekker() {
         changes: "accountUpdate",
         lists: "accounts",
     };
-    live(app, "Salestrekker Brokers");
+    live(app, "Salestrekker Brokers", off);
 }

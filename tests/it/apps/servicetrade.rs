@@ -154,26 +154,74 @@ fn a_company_lives_with_servicetrade() {
             .within(|app| app.named("p006@example.org").is_some())
     );
 
-    // Another customer of the vendor holds the name of a newcomer: reported, never adopted, and nobody else waits.
+    // Another customer of the vendor holds the name of a newcomer: the next alternative, and nobody else waits.
     app.sim
         .within(|app| app.strangers.insert("p500@example.org".to_owned()));
     app.company.join(500, 1);
     app.company.join(501, 1);
-    let said = app.company.sync(&[11]);
-    assert!(said.contains("username is unavailable"), "{said}");
-    assert!(
-        app.sim
-            .within(|app| app.named("p501@example.org").is_some())
-    );
-    app.company
-        .person(500)
-        .more
-        .insert("mail", "p500.new@example.org".to_owned());
-    app.settle("collision", 4);
+    app.settle("collision", 2);
+    app.sim.within(|app| {
+        assert!(app.named("example-p500@example.org").is_some());
+        assert!(app.named("p501@example.org").is_some());
+    });
 
     app.fail_in_part();
     app.leave_and_return(9);
+    app.shut_and_open(|wanted| {
+        wanted.insert("active".to_owned(), "no".to_owned());
+    });
     assert_eq!(app.count("mail"), 0, "ServiceTrade tells nobody");
+}
+
+/// Whatever the answer looks like: a name that somebody elsewhere has is never taken over, and the next one is tried.
+#[test]
+fn a_name_that_is_taken_elsewhere_gets_the_next_alternative_or_is_reported() {
+    for kind in ["400-validation", "400-error", "403", "409"] {
+        for messages in ["array", "text", "map", "bare"] {
+            taken_elsewhere(kind, messages);
+        }
+    }
+}
+
+fn taken_elsewhere(kind: &'static str, messages: &'static str) {
+    let what = format!("{kind}, {messages}");
+    let setting = Setting::first(SWITCHES)
+        .with("conflict", kind)
+        .with("messages", messages);
+    let mut app = app(&setting, 4);
+    app.sim.within(|app| {
+        let taken = ["p001", "example-p001", "p002", "example-p002"];
+        let names = taken.map(|name| format!("{name}@example.org"));
+        app.strangers.extend(names);
+        for n in 2..=9 {
+            app.strangers.insert(format!("example{n}-p002@example.org"));
+        }
+    });
+    let said = app.company.sync(&[11]);
+    assert!(
+        said.contains("refused username = p001@example.org as taken"),
+        "{what}: {said}"
+    );
+    assert!(said.contains("p002@example.org"), "{what}: {said}");
+    app.sim.within(|app| {
+        assert!(app.named("example2-p001@example.org").is_some(), "{what}");
+        assert_eq!(app.ledger.count("create"), 3, "{what}");
+    });
+    // Nobody else was touched, and what is not free any more is not asked for again by who has a name.
+    let said = app.company.sync(&[11]);
+    assert!(!said.contains("p001"), "{what}: {said}");
+    assert_eq!(app.count("create"), 3, "{what}");
+
+    // An address in use is no name in use: it is reported, and no name is tried for it.
+    app.company.leave(2);
+    app.company.join(700, 3);
+    app.company
+        .person(700)
+        .more
+        .insert("mail", "P001@example.org".to_owned());
+    let said = app.company.sync(&[11, 13]);
+    assert!(!said.contains("as taken"), "{what}: {said}");
+    assert_eq!(app.count("create"), 3, "{what}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,16 @@ use super::company::Company;
 use crate::support::process::await_some;
 use crate::support::sim::{Application, Harm, Sim};
 
+/// A policy of which only the rehearsal of a moment speaks.
+const OFFICE: &str = "\n[[access]]\nname = \"office\"\neverybody = true\nzone = \"Europe/Berlin\"\nwindows = [\"mon-fri 08:00-18:00\"]\n";
+
+/// A policy that is always or never open.
+fn all_week(when: &str) -> String {
+    format!(
+        "\n[[access]]\nname = \"office\"\neverybody = true\nzone = \"UTC\"\nwindows = [\"{when}\"]\n"
+    )
+}
+
 /// How many people.
 pub(super) const PEOPLE: usize = 200;
 
@@ -76,11 +86,10 @@ impl<A: Application> App<A> {
         self.sim.ledger(|ledger| ledger.count(verb))
     }
 
-    /// Joiners under bad conditions: throttling, a session that ends, failures, lost answers, and a crash.
-    pub(super) fn join(&self) {
+    /// Runs until the application has taken a call of this kind and says nothing, and kills the process there.
+    pub(super) fn kill_at(&self, operation: &'static str, skip: usize) {
         self.company.publish();
-        // A crash between two steps: the process is killed while the application has taken the call and says nothing.
-        self.sim.fault(self.creates, 5, 1, Harm::HangAfter);
+        self.sim.fault(operation, skip, 1, Harm::HangAfter);
         let mut child = Command::new(env!("CARGO_BIN_EXE_provost"))
             .args(["--config", "provost.toml", "--quiet", "sync"])
             .env_clear()
@@ -90,10 +99,17 @@ impl<A: Application> App<A> {
             .spawn()
             .unwrap();
         await_some("the fault", Duration::from_secs(60), || {
+            assert_eq!(child.try_wait().unwrap(), None, "{operation} never came");
             self.sim.faults_are_over().then_some(())
         });
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Joiners under bad conditions: throttling, a session that ends, failures, lost answers, and a crash.
+    pub(super) fn join(&self) {
+        // A crash between two steps: the process is killed while the application has taken the call and says nothing.
+        self.kill_at(self.creates, 5);
 
         self.sim.throttle_every(Some(37));
         self.sim.fault(self.creates, 20, 1, Harm::Expire);
@@ -131,6 +147,53 @@ impl<A: Application> App<A> {
         self.settle("rehire", 4);
         assert_eq!(self.count("create"), before, "the same account again");
         assert_eq!(self.count("delete"), 0);
+    }
+
+    /// The access windows of everybody close, and open again. `shut` makes of what somebody should have what it is behind
+    /// a shut window: in some applications more than one switch.
+    pub(super) fn shut_and_open(&mut self, shut: fn(&mut Shown)) {
+        let people = self.company.people.len();
+        self.company.tables += OFFICE;
+        self.company.publish();
+        let before = self.sim.ledger(|ledger| ledger.entries().len());
+        let plan = |at: &str| {
+            let output = self.company.provost(&["plan", "--at", at]);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let evening = plan("2027-03-26 18:00 Europe/Berlin");
+        assert!(
+            evening.contains(&format!("Suspend ({people})")),
+            "{evening}"
+        );
+        let day = plan("2027-03-26 17:59:59 Europe/Berlin");
+        assert!(!day.contains("Suspend ("), "{day}");
+        assert_eq!(
+            self.sim.ledger(|ledger| ledger.entries().len()),
+            before,
+            "a plan writes nothing"
+        );
+
+        let usual = self.company.tables.replace(OFFICE, "");
+        self.company.tables = format!("{usual}{}", all_week("never"));
+        self.sim.fault("*", 40, 1, Harm::Expire);
+        self.sim.fault(self.changes, 10, 1, Harm::CutAfter);
+        self.sim.fault(self.changes, 20, 1, Harm::Status(503));
+        for _ in 0..3 {
+            self.company.sync(&[0, 11, 13]);
+        }
+        self.company.sync(&[0]);
+        let shown = self.sim.within(self.shown);
+        for (who, mut wanted) in (self.wanted)(&self.company) {
+            shut(&mut wanted);
+            assert_eq!(
+                shown.get(&who),
+                Some(&wanted),
+                "behind a shut window: {who}"
+            );
+        }
+        self.company.tables = format!("{usual}{}", all_week("always"));
+        self.settle("the window opened", 4);
+        self.company.tables = usual;
     }
 
     /// Changes while the application fails in part.
