@@ -364,9 +364,10 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         }
         (_, None) => (ChangeStatus::Failed(text), ShadowMove::Keep),
     };
-    let conflict = match error {
-        ConnectorError::Conflict(said) => Some(said.clone()),
-        _ => None,
+    let conflict = if let ConnectorError::Conflict(said) = error {
+        Some(said.clone())
+    } else {
+        None
     };
     Performed {
         status,
