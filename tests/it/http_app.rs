@@ -3,6 +3,7 @@
 mod hostile;
 mod session;
 mod synapse;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

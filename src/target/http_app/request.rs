@@ -14,12 +14,21 @@ use crate::target::profile::tree::{Built, Tree};
 use crate::target::profile::{Body, Call, HttpRules, Lists, Scope, Soap, Template};
 
 /// Parameters that are added to those of the call: pages and credentials.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Added {
     /// Into the query.
     pub query: Vec<(String, String)>,
     /// Into the body, before what is there.
     pub body: Vec<(String, Json)>,
+}
+
+// Some of them are secrets, so only names show.
+impl std::fmt::Debug for Added {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let query = self.query.iter().map(|(name, _)| name);
+        let body = self.body.iter().map(|(name, _)| name);
+        f.debug_list().entries(query.chain(body)).finish()
+    }
 }
 
 /// Builds the request.

@@ -33,8 +33,15 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// What expressions can see.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Scope(BTreeMap<String, Jinja>);
+
+// Some of it is secret, so only names show.
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Scope {
     /// Nothing.
