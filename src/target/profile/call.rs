@@ -14,7 +14,8 @@ use crate::document::Node;
 /// The keys of every call.
 const KEYS: &[&str] = &[
     "method", "path", "query", "headers", "json", "form", "xml", "soap", "graphql", "when",
-    "for-each", "capture", "intent", "success", "errors", "body", "needs", "evidence", "comment",
+    "for-each", "capture", "intent", "success", "errors", "body", "needs", "evidence", "rests-on",
+    "comment",
 ];
 
 /// What an answer's body is.
@@ -39,6 +40,8 @@ pub struct Call {
     pub fact: String,
     /// How sure that is.
     pub evidence: Evidence,
+    /// The fact of another entry that says the same: this one is not counted besides it.
+    pub rests_on: Option<String>,
     /// The method.
     pub method: Method,
     /// The path below the application's address.
@@ -156,6 +159,7 @@ impl Call {
             path: path?,
             fact: purpose.fact.clone(),
             evidence: Evidence::read(node, making, purpose.evidence),
+            rests_on: text("rests-on", making),
             query,
             headers,
             body,

@@ -314,14 +314,14 @@ fn known(root: &Node<'_>, making: &mut Making<'_>, profile: &Profile) {
             }
         }
     }
-    for name in profile.probes.iter().flat_map(|probe| &probe.confirms) {
+    let confirmed = profile.probes.iter().flat_map(|probe| &probe.confirms);
+    let rested = profile.operations.values().flatten();
+    let rested = rested.filter_map(|call| call.rests_on.as_ref());
+    let named = confirmed.map(|name| (name, "probe"));
+    for (name, place) in named.chain(rested.map(|name| (name, "operation"))) {
         if !facts.contains(name) {
-            complain(
-                "fact",
-                name,
-                nearest(name, facts.iter().map(String::as_str)),
-                "probe",
-            );
+            let near = nearest(name, facts.iter().map(String::as_str));
+            complain("fact", name, near, place);
         }
     }
 }

@@ -59,7 +59,9 @@ pub(super) fn all(profile: &Profile) -> Vec<Fact> {
     add("account".to_owned(), profile.account.evidence);
     add("answer".to_owned(), profile.answer.evidence);
     for call in profile.operations.values().flatten() {
-        add(call.fact.clone(), call.evidence);
+        if call.rests_on.is_none() {
+            add(call.fact.clone(), call.evidence);
+        }
     }
     for (name, field) in &profile.fields {
         add(format!("field.{name}"), field.evidence);
@@ -100,6 +102,7 @@ pub(super) fn assumed(profile: &Profile, use_of: &Use<'_>) -> Vec<String> {
                 calls
                     .iter()
                     .filter(|call| on(call.when.as_ref()))
+                    .filter(|call| call.rests_on.is_none())
                     .map(|call| call.fact.clone()),
             );
         }

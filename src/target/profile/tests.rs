@@ -148,6 +148,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[[operation.allow-login]]",
         "belong together",
     ),
+    (
+        "item = \"answer.user\"",
+        "item = \"answer.user\"\nrests-on = \"operation.lst\"",
+        "unknown fact \"operation.lst\" | did you mean \"operation.list\"?",
+    ),
 ];
 
 #[test]

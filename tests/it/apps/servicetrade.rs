@@ -278,6 +278,43 @@ async fn a_leavers_work_goes_to_the_heir() {
     }
 }
 
+/// The role that comes by itself is gone before the next run begins, however roles are given and shown.
+#[test]
+fn a_new_technicians_role_that_nobody_gave_is_taken_away_at_once() {
+    for role in ["field", "sub-resource"] {
+        for reference in ["object", "id"] {
+            let what = format!("{role}, {reference}");
+            let setting = Setting::first(SWITCHES)
+                .with("role", role)
+                .with("reference", reference);
+            let mut app = app(&setting, 4);
+            app.company
+                .person(1)
+                .groups
+                .insert("ServiceTrade Schedulers");
+            app.company.sync(&[0]);
+            let roles = |number: usize| {
+                let name = format!("p{number:03}@example.org");
+                let roles = app.sim.within(|app| app.role_names(&name));
+                roles.into_iter().collect::<Vec<_>>().join("+")
+            };
+            assert_eq!(app.count("automatic-role"), 2, "{what}");
+            assert_eq!(roles(0), "Account Tech", "{what}");
+            assert_eq!(roles(1), "Account Scheduler", "{what}");
+            // Somebody becomes a technician: what they had stays.
+            app.company
+                .person(1)
+                .groups
+                .insert("ServiceTrade Technicians");
+            app.company.sync(&[0]);
+            let roles = app.sim.within(|app| app.role_names("p001@example.org"));
+            assert_eq!(app.count("automatic-role"), 3, "{what}");
+            let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+            assert_eq!(roles, ["Account Scheduler", "Account Tech"], "{what}");
+        }
+    }
+}
+
 #[test]
 fn oauth_works_as_well() {
     let mut app = app(&Setting::first(SWITCHES), 5);
