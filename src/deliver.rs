@@ -19,7 +19,7 @@ pub struct Message<'a> {
     pub id: &'a str,
     /// When the letter was written.
     pub at: Timestamp,
-    /// Which letter: "welcome", "reset", "closing-soon" or "test".
+    /// Which letter: "welcome", "reset", "closing-soon", "worklist" or "test".
     pub kind: &'a str,
     /// The application.
     pub target: &'a str,
@@ -35,6 +35,8 @@ pub struct Message<'a> {
     pub body: &'a SecretString,
     /// The password alone, for receivers that are programs.
     pub password: Option<&'a SecretString>,
+    /// What is to be done, for receivers that are programs: an array of tasks.
+    pub tasks: Option<&'a serde_json::Value>,
 }
 
 /// Why a letter was not handed over.

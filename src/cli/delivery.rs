@@ -87,6 +87,7 @@ fn test(to: &str, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
         subject: "A test letter of Provost",
         body: &body,
         password: None,
+        tasks: None,
     };
     let sent = engine::block_on(async { Ok(post.send(&message).await) })?;
     sent.map_err(|error| Stop::failed(format!("{place}: {error}")))?;

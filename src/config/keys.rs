@@ -283,6 +283,7 @@ pub const TARGET_WORKLIST: Keys = Keys {
         "stripped-when-disabled",
         "licences",
         "renew",
+        "send-to",
         "steps",
     ],
 };

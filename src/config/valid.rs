@@ -254,7 +254,8 @@ pub fn read(
         .iter()
         .filter_map(|section| Some(name_of(section)?.value))
         .collect();
-    let delivery = delivery::read(&root, &names, outside);
+    let lists = delivery::lists(&root, &target_sections, &targets);
+    let delivery = delivery::read(&root, &names, lists, outside);
     some_of_each(&root, &source_sections, &target_sections);
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
     suspend::needs(&root, &target_sections, &targets, vault.as_ref());

@@ -48,6 +48,8 @@ struct Posted<'a> {
     body: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<&'a serde_json::Value>,
 }
 
 impl Webhook {
@@ -83,6 +85,7 @@ impl Webhook {
             subject: message.subject,
             body: message.body.expose_secret(),
             password: message.password.map(|secret| secret.expose_secret()),
+            tasks: message.tasks,
         };
         let body = serde_json::to_vec(&posted).map_err(|e| DeliverError::Never(e.to_string()))?;
         let body = Zeroizing::new(body);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::apply::{Applying, apply};
 use super::book::Book;
+use super::bulletin;
 use super::gather::{Gathered, Inputs, View, gather};
 use super::letters;
 use super::orders::frozen;
@@ -140,13 +141,18 @@ impl OneTarget<'_> {
         report.outcome = report.judge(false);
         // What was changed stays changed, whatever becomes of the letters.
         if report.frozen.is_none()
-            && let Err(error) =
-                letters::post(self.session, self.spec, self.snapshot, &mut report).await
+            && let Err(error) = self.tell(&mut report).await
         {
             report.error.get_or_insert(error.to_string());
             report.outcome = report.judge(false);
         }
         Ok(report)
+    }
+
+    /// Letters to people, and the list to whoever works through it.
+    async fn tell(&self, report: &mut TargetReport) -> Result<(), EngineError> {
+        letters::post(self.session, self.spec, self.snapshot, report).await?;
+        bulletin::send(self.session, self.spec, report).await
     }
 
     /// Tells the target that the run is over, and whether what it was not asked for is no longer wanted.

@@ -311,6 +311,7 @@ impl Round<'_> {
             subject: &rendered.subject,
             body: &rendered.body,
             password: password.as_ref(),
+            tasks: None,
         };
         post.send(&message).await.map_err(Unsent::Post)?;
         Ok(to)

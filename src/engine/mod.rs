@@ -2,6 +2,7 @@
 
 mod apply;
 mod book;
+mod bulletin;
 mod clock;
 mod error;
 mod flow;

@@ -252,6 +252,8 @@ pub struct WorkListSettings {
     pub licences: Option<Licences>,
     /// An end date that must be moved before it is reached.
     pub renew: Option<Renew>,
+    /// Whom the list is sent to when something new is on it.
+    pub send_to: Option<String>,
     /// What an administrator does for each kind of task, step by step.
     pub steps: BTreeMap<super::worklist::Kind, Vec<String>>,
 }

@@ -2,11 +2,13 @@
 
 mod company;
 mod contract;
+mod facts;
 mod leavers;
 mod others;
 mod servicetrade;
 mod story;
 mod worklist;
+mod worklist_sent;
 
 /// The number of guesses may only go down by evidence, so it stands where everybody sees it.
 #[test]

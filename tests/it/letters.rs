@@ -54,6 +54,7 @@ async fn send(post: &Post, to: &str, subject: &str) -> Result<(), DeliverError> 
         subject,
         body: &body,
         password: Some(&password),
+        tasks: None,
     };
     post.send(&message).await
 }

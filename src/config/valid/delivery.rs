@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DeliverySpec, Outside, common};
+use super::{DeliverySpec, Outside, TargetSpec, common};
 use crate::config::keys;
 use crate::config::raw::{Located, Section};
 use crate::config::secret::FORMS;
@@ -13,6 +13,7 @@ use crate::deliver::settings::{
 };
 use crate::model::{LetterKind, Problem};
 use crate::reconcile::letters::{LetterRule, LetterRules, Recipient, Template, judge_address};
+use crate::target::settings::ConnectorSettings;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -25,10 +26,30 @@ enum Type {
 
 const TYPES: [(&str, Type); 2] = [("smtp", Type::Smtp), ("webhook", Type::Webhook)];
 
-/// Reads `[delivery]`; the outer `None` after errors.
+/// Whether work lists are sent. Without a way to send them that is an error.
+pub fn lists(root: &Section<'_>, sections: &[Section<'_>], targets: &[Option<TargetSpec>]) -> bool {
+    let mut some = false;
+    for (section, target) in sections.iter().zip(targets) {
+        let Some(ConnectorSettings::WorkList(list)) = target.as_ref().map(|t| &t.connector) else {
+            continue;
+        };
+        some |= list.send_to.is_some();
+        if list.send_to.is_some() && !root.has("delivery") {
+            section.error(
+                "send-to",
+                "nothing says how the list is sent",
+                "add [delivery] with `type` \"smtp\" or \"webhook\"",
+            );
+        }
+    }
+    some
+}
+
+/// Reads `[delivery]`; the outer `None` after errors. `lists` says that work lists are sent as well.
 pub fn read(
     root: &Section<'_>,
     targets: &[String],
+    lists: bool,
     outside: &dyn Outside,
 ) -> Option<Option<DeliverySpec>> {
     if !root.has("delivery") {
@@ -51,7 +72,7 @@ pub fn read(
         .duration("give-up-after", 5 * MINUTE..=30 * DAY)
         .unwrap_or(3 * DAY);
     let rules = rules(&section, targets, outside);
-    if rules.by_kind.is_empty() {
+    if rules.by_kind.is_empty() && !lists {
         section.warning(
             "type",
             "no letter is configured, so nothing is ever delivered",
@@ -152,7 +173,7 @@ fn login(
 }
 
 /// An address that the administrator wrote.
-fn address(section: &Section<'_>, text: Option<Located<String>>) -> Option<String> {
+pub(super) fn address(section: &Section<'_>, text: Option<Located<String>>) -> Option<String> {
     let text = text?;
     if judge_address(&text.value).is_ok() {
         return Some(text.value);

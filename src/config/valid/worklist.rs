@@ -73,6 +73,7 @@ pub fn read(
         stripped,
         licences,
         renew,
+        send_to: super::delivery::address(section, section.text("send-to")),
         steps: steps(section),
     })
 }

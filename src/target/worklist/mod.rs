@@ -7,6 +7,7 @@
 
 mod book;
 mod export;
+mod letter;
 mod ready;
 mod render;
 mod seats;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::book::{Kind, Standing, Task};
+pub use self::letter::{Bulletin, bulletin};
 
 use self::book::{Book, Field, Known};
 use self::export::Export;
@@ -64,10 +66,16 @@ pub fn tick(
     })
 }
 
-/// Writes the list for people.
-fn publish(settings: &WorkListSettings, book: &Book, now: Timestamp) -> Result<(), ConnectorError> {
+/// What is to be done, in the order in which it is to be done.
+fn in_order(book: &Book) -> Vec<&Task> {
     let mut open: Vec<&Task> = book.tasks.iter().filter(|task| task.is_open()).collect();
     open.sort_by(|a, b| (a.kind, &a.account, &a.id).cmp(&(b.kind, &b.account, &b.id)));
+    open
+}
+
+/// Writes the list for people.
+fn publish(settings: &WorkListSettings, book: &Book, now: Timestamp) -> Result<(), ConnectorError> {
+    let open = in_order(book);
     let page = render::html(&settings.title, &open, &settings.steps, now);
     book::write(&settings.path.join("worklist.html"), page.as_bytes())?;
     book::write(&settings.path.join("worklist.csv"), &render::csv(&open)?)

@@ -111,6 +111,12 @@ impl Company {
         fs::write(path, text.replace(before, after)).unwrap();
     }
 
+    /// Changes a line of the target.
+    pub(super) fn edit_target(&mut self, before: &str, after: &str) {
+        assert!(self.target.contains(before), "{}", self.target);
+        self.target = self.target.replace(before, after);
+    }
+
     pub(super) fn person(&mut self, number: usize) -> &mut Person {
         let mut people = self.people.iter_mut();
         people.find(|person| person.number == number).unwrap()
