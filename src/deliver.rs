@@ -12,6 +12,8 @@ use secrecy::SecretString;
 
 use settings::{Channel, DeliverySettings};
 
+use crate::veil::Veil;
+
 /// One letter, ready to be sent.
 #[derive(Debug)]
 pub struct Message<'a> {
@@ -95,9 +97,10 @@ impl Post {
     }
 }
 
-/// What a server said, short and in one line: it may be anything.
-fn said(text: &str) -> String {
-    let mut line: String = text
+/// What a server said, short and in one line: it may be anything. It does not show what the veil is over.
+fn said(text: &str, veil: &Veil) -> String {
+    let mut line: String = veil
+        .drawn(text.to_owned())
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(300)
@@ -107,7 +110,7 @@ fn said(text: &str) -> String {
 }
 
 /// An error with everything that caused it.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn std::error::Error, veil: &Veil) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -118,5 +121,5 @@ fn chain(error: &dyn std::error::Error) -> String {
         }
         source = cause.source();
     }
-    said(&text)
+    said(&text, veil)
 }

@@ -21,6 +21,7 @@ pub mod report;
 pub mod source;
 pub mod store;
 pub mod target;
+pub mod veil;
 
 /// People and changes are many small values that live for one run; glibc's allocator takes clearly longer over them.
 #[global_allocator]

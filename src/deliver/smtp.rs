@@ -9,10 +9,11 @@ use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsPar
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::settings::{SmtpSecurity, SmtpSettings};
 use super::{DeliverError, Message, chain};
+use crate::veil::Veil;
 
 /// A mail server.
 pub(super) struct Smtp {
@@ -21,6 +22,8 @@ pub(super) struct Smtp {
     reply_to: Option<Mailbox>,
     /// For messages: the server's name and port.
     place: String,
+    /// What the server was told at the login.
+    password: Option<SecretString>,
 }
 
 impl std::fmt::Debug for Smtp {
@@ -54,13 +57,18 @@ impl Smtp {
                 None => None,
             },
             place: format!("{}:{}", settings.host, settings.port),
+            password: settings
+                .login
+                .as_ref()
+                .map(|(_, password)| password.clone()),
         })
     }
 
     pub(super) async fn send(&self, message: &Message<'_>) -> Result<(), DeliverError> {
         let mail = self.mail(message)?;
         let sent = self.transport.send(mail).await;
-        sent.map(drop).map_err(|error| self.failure(&error))
+        sent.map(drop)
+            .map_err(|error| self.failure(&error, message.password))
     }
 
     pub(super) async fn probe(&self) -> Result<String, DeliverError> {
@@ -70,13 +78,13 @@ impl Smtp {
                 "{} does not answer",
                 self.place
             ))),
-            Err(error) => Err(self.failure(&error)),
+            Err(error) => Err(self.failure(&error, None)),
         }
     }
 
     /// The mail. Every name and subject is encoded; addresses are parsed, never pasted.
     fn mail(&self, message: &Message<'_>) -> Result<lettre::Message, DeliverError> {
-        let never = |e: lettre::error::Error| DeliverError::Never(chain(&e));
+        let never = |e: lettre::error::Error| DeliverError::Never(chain(&e, &Veil::default()));
         let domain = self.from.email.domain();
         let mut mail = lettre::Message::builder()
             .from(self.from.clone())
@@ -96,8 +104,14 @@ impl Smtp {
 
     /// A refused login or an unprotected connection is nothing that another letter would change, so it is tried again;
     /// only what the server says of this letter is final.
-    fn failure(&self, error: &lettre::transport::smtp::Error) -> DeliverError {
-        let text = format!("{}: {}", self.place, chain(error));
+    fn failure(
+        &self,
+        error: &lettre::transport::smtp::Error,
+        told: Option<&SecretString>,
+    ) -> DeliverError {
+        let secrets = self.password.iter().chain(told);
+        let veil = Veil::over(secrets.map(|secret| secret.expose_secret().as_bytes()));
+        let text = format!("{}: {}", self.place, chain(error, &veil));
         let status = error.status().map(u16::from);
         // 530 to 538: authentication (RFC 4954 §6). 421, 454 and the like are transient.
         let login = status.is_some_and(|code| (530..540).contains(&code) || code == 502);
@@ -116,7 +130,8 @@ fn parse(address: &str) -> Result<Address, DeliverError> {
 }
 
 fn tls(settings: &SmtpSettings) -> Result<TlsParameters, DeliverError> {
-    let later = |e: lettre::transport::smtp::Error| DeliverError::Later(chain(&e));
+    let later =
+        |e: lettre::transport::smtp::Error| DeliverError::Later(chain(&e, &Veil::default()));
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(pem) = &settings.ca_pem {
         builder = builder.certificate_store(CertificateStore::None);

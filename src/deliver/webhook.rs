@@ -9,12 +9,13 @@ use ring::hmac;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::settings::WebhookSettings;
 use super::{DeliverError, Message, chain, said};
+use crate::veil::Veil;
 
 /// How much of an answer is read for the error message.
 const ANSWER: usize = 512;
@@ -63,7 +64,7 @@ impl Webhook {
             .user_agent(concat!("provost/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .build()
-            .map_err(|e| DeliverError::Later(chain(&e)))?;
+            .map_err(|e| DeliverError::Later(chain(&e, &Veil::default())))?;
         let secret = settings.secret.as_ref();
         Ok(Self {
             client,
@@ -92,12 +93,17 @@ impl Webhook {
         let headers = self.headers(message, &body)?;
         let request = self.client.post(self.url.clone()).headers(headers);
         let answer = request.body(body.to_vec()).send().await;
-        let answer = answer.map_err(|e| DeliverError::Later(chain(&e.without_url())))?;
+        let answer =
+            answer.map_err(|e| DeliverError::Later(chain(&e.without_url(), &Veil::default())))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
-        let text = format!("{}: {}", status, self.excerpt(answer).await);
+        let text = format!(
+            "{}: {}",
+            status,
+            self.excerpt(answer, message.password).await
+        );
         // Too early, too many, time-out, and what a person must mend at the receiver's (login, path).
         let again = status.is_server_error()
             || status.is_redirection()
@@ -119,7 +125,10 @@ impl Webhook {
                 Ok(format!("answers ({})", answer.status()))
             }
             Ok(answer) => Err(DeliverError::Later(answer.status().to_string())),
-            Err(error) => Err(DeliverError::Later(chain(&error.without_url()))),
+            Err(error) => Err(DeliverError::Later(chain(
+                &error.without_url(),
+                &Veil::default(),
+            ))),
         }
     }
 
@@ -148,7 +157,8 @@ impl Webhook {
         Ok(headers)
     }
 
-    async fn excerpt(&self, mut answer: reqwest::Response) -> String {
+    /// What the receiver says, without the password that it was told.
+    async fn excerpt(&self, mut answer: reqwest::Response, told: Option<&SecretString>) -> String {
         let mut text = Vec::new();
         while text.len() < ANSWER {
             match answer.chunk().await {
@@ -157,7 +167,8 @@ impl Webhook {
             }
         }
         text.truncate(ANSWER);
-        said(&String::from_utf8_lossy(&text))
+        let veil = Veil::over(told.map(|secret| secret.expose_secret().as_bytes()));
+        said(&String::from_utf8_lossy(&text), &veil)
     }
 }
 

@@ -194,7 +194,7 @@ impl Round<'_> {
     /// Sends what is due, one letter after the other.
     async fn send(&mut self, delivery: &DeliverySpec) -> Result<(), EngineError> {
         let mut all = outbox::read(&self.session.state, Some(&self.spec.name))?;
-        tokio::task::block_in_place(|| discard::long_given_up(self.session, &mut all, self.now))?;
+        tokio::task::block_in_place(|| discard::leftovers(self.session, &mut all, self.now))?;
         outbox::tidy(&self.session.state, &all, self.now)?;
         let mut due: Vec<_> = all.into_iter().filter(|l| l.is_due(self.now)).collect();
         // One that nobody takes keeps none from being tried for the first time.

@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::store::Intent;
 use crate::target::{AfterLogin, ConnectorError};
+use crate::veil::Veil;
 
 /// What a step of a suspension is carried out with.
 pub(super) struct Doing<'a> {
@@ -145,15 +146,9 @@ async fn twice(
 
 /// An error whose text does not repeat the password: applications quote what they refuse.
 fn scrubbed(error: ConnectorError, secret: &SecretString) -> ConnectorError {
-    let secret = secret.expose_secret();
-    let quoted = serde_json::to_string(secret).unwrap_or_default();
-    let quoted = quoted.trim_matches('"');
-    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let veil = Veil::over([secret.expose_secret().as_bytes()]);
     error.map_text(|text| {
-        let tells = [secret, quoted, &encoded]
-            .iter()
-            .any(|form| !form.is_empty() && text.contains(form));
-        if tells {
+        if veil.is_torn_by(&text) {
             "the application's answer repeats the password and is not shown".to_owned()
         } else {
             text

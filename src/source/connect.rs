@@ -19,6 +19,7 @@ use super::search::{self, Found, Scope, Search};
 use super::settings::{Flavour, LdapSettings, Protection, Server};
 use super::tls;
 use crate::model::normalise_dn;
+use crate::veil::Veil;
 
 const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
 pub(super) const PAGED: &str = "1.2.840.113556.1.4.319";
@@ -253,14 +254,17 @@ async fn bind(connection: &mut Connection, settings: &LdapSettings) -> Result<()
     match result.rc {
         0 => Ok(()),
         // Busy, unavailable: this server cannot say anything about the credentials.
-        51 | 52 => Err(Attempt::Unreachable(explain(&result))),
-        _ => Err(Attempt::Refused(explain(&result))),
+        51 | 52 => Err(Attempt::Unreachable(explain(&result, settings))),
+        _ => Err(Attempt::Refused(explain(&result, settings))),
     }
 }
 
-/// A refused bind in words.
-fn explain(result: &LdapResult) -> String {
-    let text = printable(result.text.as_bytes());
+/// A refused bind in words, which do not repeat the password even if the server does.
+fn explain(result: &LdapResult, settings: &LdapSettings) -> String {
+    let veil = Veil::over([settings.bind_password.expose_secret().as_bytes()]);
+    let mut text = result.text.clone().into_bytes();
+    veil.draw(&mut text);
+    let text = printable(&text);
     let hint = match result.rc {
         49 => ad_hint(&text).unwrap_or("wrong bind name or password"),
         8 | 13 => "the server wants an encrypted connection; use ldaps:// or start-tls",

@@ -79,6 +79,27 @@ impl Company {
         }
     }
 
+    /// The same company with everything in its folder, in a folder of its own.
+    pub(super) fn copied(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let from = format!("{}/.", self.dir().display());
+        let made = std::process::Command::new("cp")
+            .args(["-a", &from])
+            .arg(dir.path())
+            .status();
+        assert!(made.unwrap().success());
+        Self {
+            dir,
+            people: self.people.clone(),
+            targets: self.targets.clone(),
+            mapping: self.mapping.clone(),
+            service: self.service.clone(),
+            extra: self.extra,
+            can: self.can,
+            tables: self.tables.clone(),
+        }
+    }
+
     pub(super) fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -167,7 +188,8 @@ impl Company {
         Some(format!("uid={},ou={},{PEOPLE_BASE}", person.uid, person.ou))
     }
 
-    fn ldif(&self) -> String {
+    /// The directory as it would be published.
+    pub(super) fn ldif(&self) -> String {
         let mut text =
             String::from("version: 1\n\ndn: dc=example,dc=org\nobjectClass: dcObject\n\n");
         let east = format!("ou=East,{PEOPLE_BASE}");

@@ -38,7 +38,16 @@ impl Service {
         now: &str,
         with: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Self {
-        let mut service = Self::spawn(company, now, with);
+        Self::start_in(company.dir(), now, with)
+    }
+
+    /// The same in a folder that holds a `provost.toml`.
+    pub(super) fn start_in(
+        dir: &Path,
+        now: &str,
+        with: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let mut service = Self::spawn_in(dir, now, with);
         let answers = || {
             assert_eq!(service.child.try_wait().unwrap(), None, "{}", service.log());
             UnixStream::connect(service.dir.join("state/control.sock")).ok()
@@ -53,7 +62,11 @@ impl Service {
         now: &str,
         with: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Self {
-        let dir = company.dir().to_owned();
+        Self::spawn_in(company.dir(), now, with)
+    }
+
+    fn spawn_in(dir: &Path, now: &str, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let dir = dir.to_owned();
         set_clock(&dir, now);
         let log = fs::File::options()
             .create(true)
@@ -113,6 +126,25 @@ impl Service {
         self.await_status("rest", |status| {
             status["now"] == now && at_rest(status, now)
         })
+    }
+
+    /// Arguments and environment of the process, and of everything that it started.
+    pub(super) fn processes(&self, each: &mut dyn FnMut(&str, &[u8])) {
+        let mut parents = vec![self.child.id().to_string()];
+        while let Some(pid) = parents.pop() {
+            for what in ["cmdline", "environ"] {
+                let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+                each(&format!("{what} of process {pid}"), &bytes);
+            }
+            let threads = fs::read_dir(format!("/proc/{pid}/task"))
+                .into_iter()
+                .flatten();
+            for thread in threads.map_while(Result::ok) {
+                let children = fs::read_to_string(thread.path().join("children"));
+                let children = children.unwrap_or_default();
+                parents.extend(children.split_whitespace().map(str::to_owned));
+            }
+        }
     }
 
     pub(super) fn signal(&self, name: &str) {

@@ -9,6 +9,7 @@
 mod access;
 mod apps;
 mod boot;
+mod canary;
 mod cli;
 mod clock;
 mod company;

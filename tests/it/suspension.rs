@@ -1,6 +1,8 @@
 //! Taking access away and giving it back with the real program: killed at every boundary of every step, nobody ends with a
 //! password that nobody can set again, no step is lost, and no secret is written anywhere.
 
+mod durable;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -22,10 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("document", &["model"]),
     ("reconcile", &["model", "document"]),
-    ("source", &["model"]),
-    ("target", &["model", "random", "document"]),
+    ("source", &["model", "veil"]),
+    ("target", &["model", "random", "document", "veil"]),
     ("store", &["model", "random"]),
-    ("deliver", &["model"]),
+    ("deliver", &["model", "veil"]),
     ("report", &["model", "reconcile"]),
     (
         "config",
@@ -51,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "deliver",
             "config",
+            "veil",
         ],
     ),
     (
@@ -90,6 +91,7 @@ const PURE: &[&str] = &[
     "config/raw",
     "config/valid",
     "target/profile",
+    "veil",
 ];
 
 /// What would make an answer depend on more than the input, or wait for it.

@@ -5,6 +5,8 @@ Whoever logs in is "provost" with the password of every made-up account; on a pl
 """
 
 import asyncio
+import email
+import email.policy
 import json
 import pathlib
 import ssl
@@ -39,6 +41,9 @@ class Keep:
 
     async def handle_DATA(self, server, session, envelope):
         what = fault()
+        if what == "echo-letter":
+            text = email.message_from_bytes(envelope.content, policy=email.policy.default).get_content()
+            return "554 5.7.1 Message refused because of " + " ".join(text.split())
         if what == "drop":
             server.transport.abort()
             return "451 never read"
@@ -48,6 +53,7 @@ class Keep:
             "to": envelope.rcpt_tos,
             "login": str(session.auth_data.login, "utf-8") if session.auth_data else None,
             "tls": session.ssl is not None or MODE == "tls",
+            "text": email.message_from_bytes(envelope.content, policy=email.policy.default).get_content(),
             "content": envelope.content.decode("utf-8", "surrogateescape"),
         }
         new = FOLDER / "mails" / "new"
@@ -59,6 +65,8 @@ class Keep:
 
 
 def authenticate(server, session, envelope, mechanism, data):
+    if fault() == "echo-login":
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 Not {data.login.decode()} {data.password.decode()}")
     good = (data.login, data.password) == (b"provost", b"Test-Passw0rd!")
     return AuthResult(success=good, handled=good, auth_data=data if good else None)
 

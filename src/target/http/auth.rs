@@ -259,6 +259,7 @@ impl SignIn for ClientCredentials {
             let header = basic(&part(&self.client_id), &part(secret))?;
             call.headers.insert(AUTHORIZATION, header);
         }
+        call.hidden.push(self.client_secret.clone());
         let asked = Instant::now();
         let answer = line.ask(&call, "the token endpoint").await?;
         let (token, lifetime) = granted(&answer)?;

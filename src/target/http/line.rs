@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::auth::Credential;
 use super::fault::{self, Fault};
-use super::{Answer, Call, body, text};
+use super::{Answer, Call, text};
 use crate::target::ConnectorError;
+use crate::veil::Veil;
 
 /// Largest answer accepted when credentials are fetched.
 const SMALL: usize = 256 * 1024;
@@ -57,6 +61,24 @@ impl Line {
             .unwrap_or(Err(Fault::Timeout))
     }
 
+    /// An answer without the secrets of its request. Refusals are freed from them as they come; this is for refusals that
+    /// look like a success.
+    #[must_use]
+    pub fn discreet(&self, call: &Call, answer: &Answer) -> Answer {
+        let mut discreet = answer.clone();
+        self.veil(call, answer.refused.as_ref())
+            .draw(&mut discreet.body);
+        discreet
+    }
+
+    /// Over everything secret in a request.
+    fn veil(&self, call: &Call, credential: Option<&HeaderValue>) -> Veil {
+        let sensitive = call.headers.values().filter(|value| value.is_sensitive());
+        let sent = sensitive.chain(credential).flat_map(secrets);
+        let all = self.secrets.iter().chain(&call.hidden).cloned().chain(sent);
+        veil(&all.collect::<Vec<_>>())
+    }
+
     async fn exchange(
         &self,
         call: &Call,
@@ -88,12 +110,8 @@ impl Line {
         let mut body = fault::read(response, limit).await?;
         if !status.is_success() {
             // Errors are shown to people, and some services echo the request in them.
-            if let Some(credential) = credential {
-                body::conceal(&mut body, super::secret(credential));
-            }
-            for secret in &self.secrets {
-                body::conceal(&mut body, secret.expose_secret().as_bytes());
-            }
+            self.veil(call, credential.map(|(_, value)| value))
+                .draw(&mut body);
         }
         let answer = Answer {
             status,
@@ -107,4 +125,33 @@ impl Line {
         };
         Ok((answer, headers))
     }
+}
+
+/// Over some secrets.
+pub(super) fn veil(secrets: &[SecretString]) -> Veil {
+    Veil::over(
+        secrets
+            .iter()
+            .map(|secret| secret.expose_secret().as_bytes()),
+    )
+}
+
+/// What of a header must never be shown: the credential with and without its scheme, the parts of a Basic one, the values
+/// of cookies.
+fn secrets(value: &HeaderValue) -> Vec<SecretString> {
+    let Ok(text) = value.to_str() else {
+        return Vec::new();
+    };
+    let mut found = vec![text];
+    found.extend(text.split_once(' ').map(|(_scheme, rest)| rest));
+    found.extend(
+        text.split("; ")
+            .filter_map(|one| Some(one.split_once('=')?.1)),
+    );
+    let basic = text.strip_prefix("Basic ");
+    let basic = basic.and_then(|code| STANDARD.decode(code).ok());
+    let basic = Zeroizing::new(basic.unwrap_or_default());
+    let pair = std::str::from_utf8(&basic).unwrap_or_default();
+    found.extend(pair.split_once(':').map(|(_user, password)| password));
+    found.into_iter().map(SecretString::from).collect()
 }

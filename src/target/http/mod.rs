@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 pub use auth::{Credential, SignIn, Token, basic, bearer, granted, renew_at, sensitive};
-pub use body::{MAX_DEPTH, conceal, excerpt, parse};
+pub use body::{MAX_DEPTH, excerpt, parse};
 pub use line::Line;
 pub use origin::{Origin, check_transport, encode, segment};
 pub use pace::retry_after;
@@ -72,6 +72,8 @@ pub struct Call {
     pub if_match: Option<String>,
     /// A 500 is an answer like any other: what is asked for may be left out.
     pub optional: bool,
+    /// Secrets in the request that must not show, whatever the answer is. Headers marked as sensitive are hidden anyway.
+    pub hidden: Vec<SecretString>,
 }
 
 impl Call {
@@ -95,6 +97,7 @@ impl Call {
             lenient: false,
             if_match: None,
             optional: false,
+            hidden: Vec::new(),
         }
     }
 
@@ -315,6 +318,12 @@ impl Http {
             .await
     }
 
+    /// As [`Line::discreet`].
+    #[must_use]
+    pub fn discreet(&self, call: &Call, answer: &Answer) -> Answer {
+        self.line.discreet(call, answer)
+    }
+
     /// Gives back what was fetched: ends the session.
     ///
     /// # Errors
@@ -451,16 +460,6 @@ async fn retry_read(tries: &mut Tries, what: String) -> Next {
     }
 }
 
-/// The part of a credential that must never be shown.
-fn secret(credential: &Credential) -> &[u8] {
-    let value = credential.1.as_bytes();
-    let known = [b"Bearer ".as_slice(), b"Basic ".as_slice()];
-    known
-        .iter()
-        .find_map(|scheme| value.strip_prefix(*scheme))
-        .unwrap_or(value)
-}
-
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
 }
@@ -492,6 +491,7 @@ fn log(call: &Call, credential: Option<&Credential>) {
             // Credentials may be parameters here.
             shown.set_query(None);
         }
+        let shown = line::veil(&call.hidden).drawn(shown.to_string());
         let _ = write!(line, " '{shown}'");
         tracing::debug!(target: "provost::http", "{line}");
     }

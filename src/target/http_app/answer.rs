@@ -31,14 +31,39 @@ pub enum Verdict {
     Bad(ConnectorError),
 }
 
-/// Judges an answer.
-pub fn judge(
+/// Judges an answer. What is said of a refusal is free of secrets, whatever the application repeats: `discreet` takes them
+/// out of an answer.
+pub fn judge_discreetly(
     profile: &Profile,
     call: &Call,
     answer: &Answer,
     scope: &Scope,
     ends: bool,
+    discreet: impl FnOnce() -> Answer,
 ) -> Verdict {
+    let verdict = judge(profile, call, answer, scope, ends);
+    let expired = match &verdict {
+        Verdict::Good(_) => return verdict,
+        // Of these it is taken out as they come.
+        Verdict::Bad(_) | Verdict::Expired(_) if !answer.status.is_success() => return verdict,
+        Verdict::Bad(_) => false,
+        Verdict::Expired(_) => true,
+    };
+    let shown = judge(profile, call, &discreet(), scope, ends);
+    if !matches!(shown, Verdict::Good(_)) {
+        return shown;
+    }
+    // Without the secrets it reads like a success, which it was not.
+    let text = format!("{}: refused, in words that repeat a secret", call.fact);
+    if expired {
+        Verdict::Expired(ConnectorError::Unauthorised(text))
+    } else {
+        Verdict::Bad(ConnectorError::Rejected(text))
+    }
+}
+
+/// Judges an answer.
+fn judge(profile: &Profile, call: &Call, answer: &Answer, scope: &Scope, ends: bool) -> Verdict {
     if answer.is_page() && !matches!(call.form, Form::Xml | Form::Soap | Form::None)
         || looks_like_html(answer, call)
     {

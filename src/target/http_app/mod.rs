@@ -24,11 +24,11 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value as Json;
 
-use self::answer::{Reply, Verdict, judge};
+use self::answer::{Reply, Verdict, judge_discreetly};
 use self::entitle::Directory;
 use self::request::{Added, build, pairs};
 use super::connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
-use super::http::{Answer, Http, conceal};
+use super::http::{self, Answer, Http};
 use super::profile::{Auth, AuthKind, Call, Op, Profile, Scope};
 use super::settings::HttpAppSettings;
 use crate::model::{
@@ -54,8 +54,6 @@ pub struct HttpApp {
     directories: tokio::sync::Mutex<BTreeMap<String, Arc<Directory>>>,
     /// Held while everything that an account holds is read, changed and written.
     replacing: tokio::sync::Mutex<()>,
-    /// What must not show, whatever the application echoes.
-    secrets: Vec<SecretString>,
 }
 
 /// The way to prove who we are that applies with these settings.
@@ -93,7 +91,7 @@ impl HttpApp {
         let ends = matches!(auth.kind, AuthKind::SignIn { .. });
         let secrets: Vec<SecretString> = settings.given.secrets.values().cloned().collect();
         let fixed = sign_in::fixed_headers(auth, &profile, &open)?;
-        let http = Http::signed_in_by(&settings.http, "application/json", way, secrets.clone())?;
+        let http = Http::signed_in_by(&settings.http, "application/json", way, secrets)?;
         let credentials = parameters(auth, &open, &profile).map_err(ConnectorError::Rejected)?;
         let mut app = Self {
             http: http.with_headers(fixed),
@@ -104,7 +102,6 @@ impl HttpApp {
             absent: BTreeSet::new(),
             directories: tokio::sync::Mutex::new(BTreeMap::new()),
             replacing: tokio::sync::Mutex::new(()),
-            secrets,
             profile,
             settings,
         };
@@ -176,17 +173,18 @@ impl HttpApp {
         added.query.extend(page.query.iter().cloned());
         added.body.extend(page.body.iter().cloned());
         let origin = self.http.origin();
-        let request = build(call, scope, origin, &self.profile.http, &added)?;
+        let mut request = build(call, scope, origin, &self.profile.http, &added)?;
+        request.hidden.extend(scope.secret("password"));
         let mut renewed = false;
         loop {
             let answer = self.http.send(&request).await?;
-            match judge(&self.profile, call, &answer, scope, self.ends) {
+            match self.judge(call, &request, &answer, scope) {
                 Verdict::Good(reply) => return Ok(reply),
-                Verdict::Bad(error) => return Err(self.discreet(error)),
+                Verdict::Bad(error) => return Err(error),
                 Verdict::Expired(error) => {
                     // It was refused, so it was not performed.
                     if renewed || !self.http.renew(&answer).await? {
-                        return Err(self.discreet(error));
+                        return Err(error);
                     }
                     renewed = true;
                 }
@@ -205,10 +203,16 @@ impl HttpApp {
         let mut request = build(call, scope, origin, &self.profile.http, &self.credentials)?;
         request.url = origin.follow(link)?;
         let answer: Answer = self.http.send(&request).await?;
-        match judge(&self.profile, call, &answer, scope, self.ends) {
+        match self.judge(call, &request, &answer, scope) {
             Verdict::Good(reply) => Ok(reply),
-            Verdict::Bad(error) | Verdict::Expired(error) => Err(self.discreet(error)),
+            Verdict::Bad(error) | Verdict::Expired(error) => Err(error),
         }
+    }
+
+    fn judge(&self, call: &Call, request: &http::Call, answer: &Answer, scope: &Scope) -> Verdict {
+        judge_discreetly(&self.profile, call, answer, scope, self.ends, || {
+            self.http.discreet(request, answer)
+        })
     }
 
     /// Whether a call applies now.
@@ -218,17 +222,6 @@ impl HttpApp {
             .as_ref()
             .map_or(Ok(true), |when| when.holds(scope));
         holds.map_err(|why| ConnectorError::Rejected(format!("{}: {why}", call.fact)))
-    }
-
-    /// Secrets do not show, whatever an application echoes.
-    fn discreet(&self, error: ConnectorError) -> ConnectorError {
-        error.map_text(|text| {
-            let mut bytes = text.into_bytes();
-            for secret in &self.secrets {
-                conceal(&mut bytes, secret.expose_secret().as_bytes());
-            }
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
     }
 }
 

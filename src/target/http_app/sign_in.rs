@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::answer::{Verdict, judge};
+use super::answer::{Verdict, judge_discreetly};
 use super::keep::Keep;
 use super::request::{Added, build, headers};
 use crate::target::ConnectorError;
@@ -122,7 +122,8 @@ impl ByCall {
             let text = format!("signing in: status {}", answer.status.as_u16());
             return Err(ConnectorError::Transient(text));
         }
-        match judge(&self.profile, call, &answer, scope, false) {
+        let discreet = || line.discreet(&request, &answer);
+        match judge_discreetly(&self.profile, call, &answer, scope, false, discreet) {
             Verdict::Good(reply) => Ok((answer, reply.scope)),
             Verdict::Bad(ConnectorError::Transient(why)) => Err(ConnectorError::Transient(why)),
             Verdict::Bad(ConnectorError::Protocol(why) | ConnectorError::Ambiguous(why)) => {
@@ -316,6 +317,8 @@ impl ByOAuth {
             Some(body.into_bytes()),
         );
         request.content_type = Some(HeaderValue::from_static(kind));
+        request.hidden.extend(refresh.cloned());
+        request.hidden.extend(self.client_secret.clone());
         if self.basic {
             let part = |text: &str| {
                 url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()

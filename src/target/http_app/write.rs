@@ -10,7 +10,6 @@ use super::account::{by_name, with_id};
 use super::answer::Reply;
 use super::request::Added;
 use crate::model::{Account, AccountDraft, AccountId, AccountPatch, Value};
-use crate::target::http::conceal;
 use crate::target::profile::expr::plain;
 use crate::target::profile::{Call, Op, Scope};
 use crate::target::{AfterLogin, ConnectorError};
@@ -334,8 +333,7 @@ impl HttpApp {
         let scope = scope
             .with_json("password", &Json::from(password.expose_secret()))
             .with_json("force_change", &Json::from(then == AfterLogin::Change));
-        let done = self.steps(Op::SetPassword, scope).await;
-        done.map_err(|error| hidden(error, password))
+        self.steps(Op::SetPassword, scope).await
     }
 
     pub(super) async fn end_sessions(&self, id: &AccountId) -> Result<(), ConnectorError> {
@@ -399,26 +397,4 @@ fn kept(
     Err(ConnectorError::Rejected(format!(
         "the application answered that account {id} was changed, but {state}"
     )))
-}
-
-/// A password never shows, whatever the application echoes.
-fn hidden(error: ConnectorError, password: &SecretString) -> ConnectorError {
-    let mut text = error.to_string().into_bytes();
-    let before = text.clone();
-    conceal(&mut text, password.expose_secret().as_bytes());
-    if text == before {
-        return error;
-    }
-    let text = String::from_utf8_lossy(&text).into_owned();
-    match error {
-        ConnectorError::Ambiguous(_) => ConnectorError::Ambiguous(text),
-        ConnectorError::Transient(_) => ConnectorError::Transient(text),
-        ConnectorError::NotFound(_) => ConnectorError::NotFound(text),
-        ConnectorError::Unauthorised(_) => ConnectorError::Unauthorised(text),
-        ConnectorError::Protocol(_) => ConnectorError::Protocol(text),
-        ConnectorError::Conflict(_)
-        | ConnectorError::Rejected(_)
-        | ConnectorError::Handed(_)
-        | ConnectorError::Throttled { .. } => ConnectorError::Rejected(text),
-    }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use minijinja::value::{Serde, Value as Jinja, ValueKind};
 use minijinja::{Environment, Expression, UndefinedBehavior};
+use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::filters;
@@ -61,6 +62,12 @@ impl Scope {
     #[must_use]
     pub fn with_json(self, name: &str, value: &Json) -> Self {
         self.with(name, jinja(value))
+    }
+
+    /// The text of a name that is a secret.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<SecretString> {
+        self.0.get(name)?.as_str().map(SecretString::from)
     }
 
     /// Sets a name in place.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
+use secrecy::SecretString;
 use serde_json::Value as Json;
 
 use super::json;
@@ -83,6 +84,36 @@ impl Api {
         body: Option<&Json>,
         if_match: Option<String>,
     ) -> Result<Answer, ConnectorError> {
+        let mut call = self.call(method, kind, id, body)?;
+        call.if_match = if_match;
+        self.http.send(&call).await
+    }
+
+    /// Writes to one user something that must not show, whatever the service repeats.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn write_secret(
+        &self,
+        method: Method,
+        id: &str,
+        body: &Json,
+        if_match: Option<String>,
+        secret: &SecretString,
+    ) -> Result<Answer, ConnectorError> {
+        let mut call = self.call(method, USERS, Some(id), Some(body))?;
+        call.if_match = if_match;
+        call.hidden.push(secret.clone());
+        self.http.send(&call).await
+    }
+
+    fn call(
+        &self,
+        method: Method,
+        kind: &str,
+        id: Option<&str>,
+        body: Option<&Json>,
+    ) -> Result<Call, ConnectorError> {
         let url = self.http.origin().at(kind, id, &[])?;
         let body = match body {
             Some(json) => Some(serde_json::to_vec(json).map_err(|_| {
@@ -90,9 +121,7 @@ impl Api {
             })?),
             None => None,
         };
-        let mut call = Call::new(method, url, body);
-        call.if_match = if_match;
-        self.http.send(&call).await
+        Ok(Call::new(method, url, body))
     }
 
     /// Sends a POST with a body that is JSON already.

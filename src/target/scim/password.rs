@@ -27,7 +27,7 @@ impl ScimConnector {
             let body = request(&[operation]);
             let answer = self
                 .api
-                .write(Method::PATCH, USERS, Some(&id.0), Some(&body), None)
+                .write_secret(Method::PATCH, &id.0, &body, None, password)
                 .await?;
             let unusable = matches!(
                 answer.status,
@@ -59,7 +59,7 @@ impl ScimConnector {
         let body = Json::Object(whole);
         let answer = self
             .api
-            .write(Method::PUT, USERS, Some(&id.0), Some(&body), version)
+            .write_secret(Method::PUT, &id.0, &body, version, password)
             .await?;
         let what = format!("set the password of {USERS}/{id}");
         self.api.success(&answer, &what).map(|_| ())

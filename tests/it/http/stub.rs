@@ -12,8 +12,10 @@ pub struct Request {
     pub method: String,
     /// With the query, still encoded.
     pub target: String,
-    /// Lower-case names.
+    /// In lower case.
     pub head: String,
+    /// As it came.
+    pub exact: String,
     pub body: Vec<u8>,
 }
 
@@ -146,6 +148,7 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
                     method: words.next()?.to_owned(),
                     target: words.next()?.to_owned(),
                     head: head.to_lowercase(),
+                    exact: head.clone(),
                     body: bytes[end + 4..].to_vec(),
                 });
             }

@@ -114,6 +114,12 @@ impl Synapse {
         login(self.port, login_name).expect("the password is right")
     }
 
+    /// What a login says, and the session if it was one.
+    pub fn log_in(&self, user: &str, password: &str) -> (u16, Option<String>) {
+        let (status, answer) = ask_in(self.port, user, password).expect("the server answers");
+        (status, answer["access_token"].as_str().map(str::to_owned))
+    }
+
     /// The status of asking who one is with a session.
     pub fn who_am_i(&self, token: &str) -> u16 {
         let asked = http(
@@ -146,7 +152,11 @@ impl Synapse {
 }
 
 fn login(port: u16, user: &str) -> Option<String> {
-    let body = json!({"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user}, "password": PASSWORD});
-    let (status, answer) = http(port, "", "POST", "/_matrix/client/v3/login", Some(&body)).ok()?;
+    let (status, answer) = ask_in(port, user, PASSWORD).ok()?;
     (status == 200).then(|| answer["access_token"].as_str().map(str::to_owned))?
+}
+
+fn ask_in(port: u16, user: &str, password: &str) -> Result<(u16, Value), std::io::Error> {
+    let body = json!({"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user}, "password": password});
+    http(port, "", "POST", "/_matrix/client/v3/login", Some(&body))
 }
