@@ -1,10 +1,9 @@
-//! A plan as a table for spreadsheets: one line per attribute, entitlement or step, safe against formulas.
+//! A plan as a table for spreadsheets: one line per attribute, entitlement, step or letter, safe against formulas.
 //!
 //! A spreadsheet runs what begins with `=`, `+`, `-`, `@`, a tab or a line break. Such a cell gets an apostrophe in front,
 //! which a spreadsheet takes as "this is text". Characters that cannot be seen are written out.
 
-use crate::model::Value;
-use crate::model::{Change, Plan};
+use crate::model::{Change, Letter, Plan, Value};
 
 use super::{safe, text};
 
@@ -14,7 +13,7 @@ const HEADER: [&str; 11] = [
     "waits",
 ];
 
-/// All changes, held people and orphans of some plans. `waits` says whether a change waits for a person.
+/// All changes, letters, held people and orphans of some plans. `waits` says whether a change waits for a person.
 ///
 /// # Errors
 /// None in practice: the table is made in memory.
@@ -47,6 +46,9 @@ pub fn plans<'a>(
                     .map(cell),
                 )?;
             }
+        }
+        for letter in &plan.letters {
+            out.write_record(row_of(plan, letter).map(|text| cell(&text)))?;
         }
         for held in &plan.held {
             let account = held.account.as_ref().map_or("", |id| id.0.as_str());
@@ -84,6 +86,28 @@ pub fn plans<'a>(
         }
     }
     out.into_inner().map_err(|error| error.into_error().into())
+}
+
+/// A letter that goes with the changes: whom it is about, and where it goes or why it cannot.
+fn row_of(plan: &Plan, letter: &Letter) -> [String; 11] {
+    let (what, to) = match &letter.to {
+        Ok(to) => ("to", to),
+        Err(why) => ("no address", why),
+    };
+    [
+        &plan.target,
+        "letter",
+        "",
+        &letter.label,
+        letter.anchor.as_str(),
+        "",
+        what,
+        letter.kind.as_str(),
+        "",
+        to,
+        "no",
+    ]
+    .map(str::to_owned)
 }
 
 /// What a change does, line by line; one line even if there is nothing but the action.
@@ -156,7 +180,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Action, Anchor, AttributeChange, Basis, Reason};
+    use crate::model::{Action, Anchor, AttributeChange, Basis, LetterKind, Reason};
     use proptest::prelude::*;
 
     #[test]
@@ -194,7 +218,20 @@ mod tests {
             changes: vec![Arc::new(change), Arc::new(bare)],
             held: Vec::new(),
             notices: Vec::new(),
-            letters: Vec::new(),
+            letters: vec![
+                Letter {
+                    kind: LetterKind::Welcome,
+                    anchor: anchor("3"),
+                    label: "C".to_owned(),
+                    to: Ok("@c@example.com".to_owned()),
+                },
+                Letter {
+                    kind: LetterKind::Reset,
+                    anchor: anchor("4"),
+                    label: "D".to_owned(),
+                    to: Err("no manager".to_owned()),
+                },
+            ],
             orphans: Vec::new(),
             pending: std::collections::BTreeSet::new(),
             foretold: std::collections::BTreeSet::new(),
@@ -207,7 +244,9 @@ mod tests {
             String::from_utf8(table).unwrap(),
             "target,action,reason,person,anchor,account,what,name,before,after,waits\r\n\
              crm,update,mover,\"'=HYPERLINK(\"\"x\"\")\",1,,attribute,phone,1,'+49 1,no\r\n\
-             crm,delete,retention,\"B,\\u{a}\"\"\",2,,,,,,yes\r\n"
+             crm,delete,retention,\"B,\\u{a}\"\"\",2,,,,,,yes\r\n\
+             crm,letter,,C,3,,to,welcome,,'@c@example.com,no\r\n\
+             crm,letter,,D,4,,no address,reset,,no manager,no\r\n"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{Action, AttributeChange, Change, Orphan, Outcome, Plan};
+use crate::model::{Action, AttributeChange, Change, Letter, Orphan, Outcome, Plan};
 use crate::report::text::{self, ChangeResult, ResultState};
 use crate::report::{Review, safe};
 
@@ -307,6 +307,13 @@ fn lists(plan: &Plan) -> Vec<view::List> {
             true,
         ),
         list(
+            "Letters",
+            "Sent once their changes are confirmed; their words and passwords are not shown.",
+            &["Letter", "For", "To"],
+            plan.letters.iter().map(letter).collect(),
+            false,
+        ),
+        list(
             "Remarks",
             "",
             &["Person", "Remark"],
@@ -323,6 +330,14 @@ fn lists(plan: &Plan) -> Vec<view::List> {
     ];
     lists.retain(|list| list.count > 0);
     lists
+}
+
+fn letter(letter: &Letter) -> Vec<String> {
+    let to = match &letter.to {
+        Ok(to) => to.clone(),
+        Err(why) => format!("no address: {why}"),
+    };
+    vec![letter.kind.to_string(), letter.label.clone(), to]
 }
 
 fn account(id: Option<&crate::model::AccountId>) -> String {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    AccountId, Action, Anchor, AttributeChange, Basis, Held, HeldWhy, Reason, Value as Attribute,
+    AccountId, Action, Anchor, AttributeChange, Basis, Held, HeldWhy, Letter, LetterKind, Reason,
+    Value as Attribute,
 };
 
 const HOSTILE: &str = "</td><script>alert(1)</script>\"'&\u{202e}\u{1b}[2J{{ 7*7 }}{% raw %}";
@@ -42,7 +43,14 @@ fn plan() -> Plan {
             why: HeldWhy::Unreadable(HOSTILE.to_owned()),
         }],
         notices: Vec::new(),
-        letters: Vec::new(),
+        letters: [Ok(HOSTILE.to_owned()), Err(HOSTILE.to_owned())]
+            .map(|to| Letter {
+                kind: LetterKind::Welcome,
+                anchor: Anchor::new("1").unwrap(),
+                label: HOSTILE.to_owned(),
+                to,
+            })
+            .into(),
         orphans: Vec::new(),
         pending: std::collections::BTreeSet::new(),
         foretold: std::collections::BTreeSet::new(),
@@ -81,6 +89,8 @@ fn hostile_text_stays_text_everywhere() {
         "a template in a value is a value"
     );
     assert_eq!(page.matches("<title>").count(), 1);
+    assert!(page.contains("<h3>Letters <span class=\"badge\">2</span></h3>"));
+    assert!(page.contains("<td>no address: &lt;"), "{page}");
 }
 
 #[test]
