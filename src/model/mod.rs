@@ -19,6 +19,7 @@ mod plan;
 mod problem;
 mod read;
 mod shadow;
+pub mod shell;
 mod suspend;
 mod value;
 

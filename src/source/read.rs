@@ -17,7 +17,7 @@ use super::state::StateRule;
 use super::{AnchorRead, FetchRequest, Found as Seen, GroupNeed, Source, SourceError};
 use crate::model::{
     Anchor, BaseRead, Completeness, EntryProblem, Fingerprint, Identity, ReadEvidence, ReadReport,
-    Shortfall, Sieve,
+    Shortfall, Sieve, shell,
 };
 
 /// A directory server as a source.
@@ -78,10 +78,7 @@ impl LdapSource {
                 attributes: rules.attributes.clone(),
                 page_size: self.ldap.page_size,
             };
-            tracing::debug!(
-                command = command_line(&self.ldap, &connection.url, &search),
-                "reading people"
-            );
+            show(&self.ldap, &connection.url, &search);
             if !self
                 .people(connection, &search, &mut reader, &mut evidence, sieve)
                 .await
@@ -191,10 +188,7 @@ impl LdapSource {
                 attributes: rules.group.on_groups(),
                 page_size: self.ldap.page_size,
             };
-            tracing::debug!(
-                command = command_line(&self.ldap, &connection.url, &search),
-                "reading groups"
-            );
+            show(&self.ldap, &connection.url, &search);
             self.groups_below(connection, &search, &mut reader, &mut troubles)
                 .await;
         }
@@ -455,20 +449,33 @@ impl Sieve for Tray {
     }
 }
 
+/// Shows a search at debug level, for finding out by hand what the server answers.
+fn show(settings: &LdapSettings, url: &str, search: &Search<'_>) {
+    if tracing::enabled!(target: "provost::ldap", tracing::Level::DEBUG) {
+        let command = command_line(settings, url, search);
+        tracing::debug!(target: "provost::ldap", "{command}");
+    }
+}
+
 /// The same search for a shell. The password comes from a file: it is in no log and in no process list.
 fn command_line(settings: &LdapSettings, url: &str, search: &Search<'_>) -> String {
-    let quote = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let word = shell::word;
     let start_tls = settings.servers.iter().any(|s| {
         connect::url_of(s) == url && s.protection == super::settings::Protection::StartTls
     });
+    let paged = if search.page_size > 0 {
+        format!(" -E pr={}/noprompt", search.page_size)
+    } else {
+        String::new()
+    };
+    let attributes: Vec<String> = search.attributes.iter().map(|name| word(name)).collect();
     format!(
-        "ldapsearch -x -o ldif-wrap=no -H {}{} -D {} -y \"$LDAPPASSWORD_FILE\" -E pr={}/noprompt -b {} {} {}",
-        quote(url),
+        "ldapsearch -x -o ldif-wrap=no -H {}{} -D {} -y \"$LDAPPASSWORD_FILE\"{paged} -b {} {} {}",
+        word(url),
         if start_tls { " -ZZ" } else { "" },
-        quote(&settings.bind_name),
-        search.page_size,
-        quote(search.base),
-        quote(search.filter),
-        search.attributes.join(" "),
+        word(&settings.bind_name),
+        word(search.base),
+        word(search.filter),
+        attributes.join(" "),
     )
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::http::Meter;
 use super::profile::{Given, Profile, Use};
 
 /// How a target is spoken to.
@@ -24,14 +25,32 @@ pub enum ConnectorSettings {
 }
 
 impl ConnectorSettings {
+    /// The HTTP rules of a target that is spoken to by HTTP.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpSettings> {
+        match self {
+            Self::Scim(scim) => Some(&scim.http),
+            Self::Http(app) => Some(&app.http),
+            Self::Sandbox(_) | Self::WorkList(_) => None,
+        }
+    }
+
+    /// Goes on counting where settings of the same target before these stopped.
+    pub fn count_on(&mut self, before: &Self) {
+        let http = match self {
+            Self::Scim(scim) => &mut scim.http,
+            Self::Http(app) => &mut app.http,
+            Self::Sandbox(_) | Self::WorkList(_) => return,
+        };
+        if let Some(before) = before.http() {
+            http.meter = before.meter.clone();
+        }
+    }
+
     /// At most this many requests a second, if there is a limit of ours.
     #[must_use]
     pub fn requests_per_second(&self) -> Option<u32> {
-        match self {
-            Self::Scim(scim) => scim.http.requests_per_second,
-            Self::Http(app) => app.http.requests_per_second,
-            Self::Sandbox(_) | Self::WorkList(_) => None,
-        }
+        self.http().and_then(|http| http.requests_per_second)
     }
 }
 
@@ -58,6 +77,8 @@ pub struct HttpSettings {
     pub parallelism: usize,
     /// How we prove who we are.
     pub auth: Auth,
+    /// What is counted of the conversation.
+    pub meter: Meter,
     /// Allows `http://` to hosts other than loopback ones; spelled `danger-plain-text`.
     pub danger_plain: bool,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange, Value};
+use provost::target::http::Meter;
 use provost::target::settings::{
     Auth, ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings,
 };
@@ -57,6 +58,7 @@ pub fn scim(base: &str, token: &str) -> ScimSettings {
             budgets: Vec::new(),
             parallelism: 4,
             auth: Auth::Bearer(SecretString::from(token)),
+            meter: Meter::default(),
             danger_plain: false,
         },
         patch: None,

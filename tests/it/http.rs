@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use provost::model::{AccountDraft, AccountId, Value};
+use provost::target::http::{Class, Meter};
 use provost::target::scim::ScimConnector;
 use provost::target::settings::{Auth, ScimSettings};
 use provost::target::{AccountReader, AccountWriter, ConnectorError};
@@ -264,7 +265,8 @@ async fn later_is_waited_for_and_tried_again() {
             _ => answer(201, JSON, ADA),
         })
         .await;
-        let target = connect(&here).await;
+        let meter = Meter::default();
+        let target = connect_with(&here, |settings| settings.http.meter = meter.clone()).await;
         let started = Instant::now();
         assert_eq!(target.create(&ada()).await.unwrap().id, one());
         assert!(
@@ -272,6 +274,16 @@ async fn later_is_waited_for_and_tried_again() {
             "it waits as long as it was asked to"
         );
         assert_eq!(here.calls().len(), 2);
+        // And it is counted: what was asked at first does not exist there.
+        let counted: Vec<(Class, u64)> = meter
+            .counted()
+            .iter()
+            .filter(|one| one.count > 0 && one.class != Class::Refused)
+            .map(|one| (one.class, one.count))
+            .collect();
+        assert_eq!(counted, [(Class::Success, 1), (Class::Throttled, 1)]);
+        let (waits, seconds) = meter.waits();
+        assert!(waits == 1 && seconds > 0.9, "{waits} waits, {seconds} s");
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use provost::target::http::Meter;
 use provost::target::profile::{Given, Profile};
 use provost::target::settings::{Auth, HttpAppSettings, HttpSettings};
 use secrecy::SecretString;
@@ -50,6 +51,7 @@ pub fn settings(
             budgets: Vec::new(),
             parallelism: 8,
             auth: Auth::None,
+            meter: Meter::default(),
             danger_plain: false,
         },
         attributes: profile.fields.keys().cloned().collect(),

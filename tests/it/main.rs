@@ -27,6 +27,7 @@ mod ldap;
 mod letters;
 mod orders;
 mod page;
+mod paste;
 mod profiles;
 mod properties;
 mod recovery;

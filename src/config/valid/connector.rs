@@ -12,6 +12,7 @@ use crate::config::raw::Section;
 use crate::config::suggest;
 use crate::model::{How, Problem};
 use crate::reconcile::mapping::Mapping;
+use crate::target::http::Meter;
 use crate::target::sandbox::check_faults;
 use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings};
 
@@ -211,6 +212,7 @@ fn http(section: &Section<'_>, outside: &dyn Outside) -> Option<HttpSettings> {
         danger_plain,
         base: base?,
         auth: auth?,
+        meter: Meter::default(),
     })
 }
 

@@ -15,6 +15,7 @@ use crate::config::raw::{Located, Section};
 use crate::config::{suggest, units};
 use crate::model::Problem;
 use crate::reconcile::mapping::Mapping;
+use crate::target::http::Meter;
 use crate::target::profile::{Given, Op, Profile, Setting, SettingType, accepts};
 use crate::target::settings::{Auth, ConnectorSettings, HttpAppSettings, HttpSettings};
 
@@ -194,6 +195,7 @@ fn http(section: &Section<'_>, profile: &Profile, outside: &dyn Outside) -> Opti
         budgets: longer,
         parallelism: parallelism.map_or(rules.parallelism, |number| number as usize),
         auth: Auth::None,
+        meter: Meter::default(),
         danger_plain,
         base: base?,
     })

@@ -8,12 +8,13 @@ mod auth;
 mod body;
 mod fault;
 mod line;
+mod meter;
 mod origin;
 mod pace;
+mod shell;
 mod tls;
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::header::{HeaderMap, HeaderValue};
@@ -26,6 +27,7 @@ use url::Url;
 pub use auth::{Credential, SignIn, Token, basic, bearer, granted, renew_at, sensitive};
 pub use body::{MAX_DEPTH, excerpt, parse};
 pub use line::Line;
+pub use meter::{Class, Counted, Meter};
 pub use origin::{Origin, check_transport, encode, segment};
 pub use pace::retry_after;
 
@@ -37,6 +39,8 @@ use super::settings::HttpSettings;
 
 /// Quick retries of a read that the server failed to answer.
 const READ_RETRIES: usize = 3;
+/// What is waited shorter than this is not counted as waiting.
+const WAIT: Duration = Duration::from_millis(1);
 /// How often one request is repeated after "later".
 const LATER_RETRIES: u32 = 5;
 
@@ -235,6 +239,7 @@ pub struct Http {
     credentials: Credentials,
     pace: Pace,
     places: Semaphore,
+    meter: Meter,
 }
 
 /// What one attempt leads to.
@@ -297,6 +302,7 @@ impl Http {
             credentials,
             pace: Pace::new(settings.requests_per_second, &settings.budgets),
             places: Semaphore::new(settings.parallelism.max(1)),
+            meter: settings.meter.clone(),
         })
     }
 
@@ -359,10 +365,16 @@ impl Http {
             .await
             .map_err(|_| ConnectorError::Transient("the client was shut down".to_owned()))?;
         loop {
-            self.pace.ready().await?;
+            self.ready().await?;
             let credential = self.credentials.header(&self.line).await?;
-            log(call, credential.as_ref());
-            let next = match self.line.attempt(call, credential.as_ref()).await {
+            if tracing::enabled!(target: "provost::http", tracing::Level::DEBUG) {
+                let command = shell::command(call, credential.as_ref(), &self.line);
+                tracing::debug!(target: "provost::http", "{command}");
+            }
+            let asked = Instant::now();
+            let attempt = self.line.attempt(call, credential.as_ref()).await;
+            self.meter.ended(class(&attempt), asked.elapsed());
+            let next = match attempt {
                 Ok((answer, headers)) => self.judge(call, answer, &headers, &mut tries).await?,
                 Err(fault) => unfinished(call, &fault, &mut tries).await,
             };
@@ -371,6 +383,17 @@ impl Http {
                 Next::Again => {}
             }
         }
+    }
+
+    /// Waits for the pace.
+    async fn ready(&self) -> Result<(), ConnectorError> {
+        let began = Instant::now();
+        let ready = self.pace.ready().await;
+        let waited = began.elapsed();
+        if waited >= WAIT {
+            self.meter.waited(waited);
+        }
+        ready
     }
 
     async fn judge(
@@ -382,9 +405,7 @@ impl Http {
     ) -> Result<Next, ConnectorError> {
         let status = answer.status;
         let asked = text(headers, "retry-after");
-        if status == StatusCode::TOO_MANY_REQUESTS
-            || (status == StatusCode::SERVICE_UNAVAILABLE && asked.is_some())
-        {
+        if is_later(status, headers) {
             let date = text(headers, "date");
             let asked = asked.and_then(|value| retry_after(&value, date.as_deref()));
             let (pause, short) = self.pace.throttled(asked);
@@ -464,37 +485,24 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
 }
 
-/// A line that can be pasted into a shell, with the credential as a variable and without the body (it holds personal data).
-fn log(call: &Call, credential: Option<&Credential>) {
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        let mut line = format!("curl -sS -X {}", call.method);
-        if let Some((name, value)) = credential {
-            let header = match value.to_str() {
-                Ok(value) if value.starts_with("Bearer ") => {
-                    "Authorization: Bearer $TOKEN".to_owned()
-                }
-                Ok(value) if value.starts_with("Basic ") => {
-                    "Authorization: Basic $BASIC".to_owned()
-                }
-                Ok(_) | Err(_) => format!("{name}: $SECRET"),
-            };
-            let _ = write!(line, " -H \"{header}\"");
-        }
-        for (name, _) in &call.headers {
-            let _ = write!(line, " -H '{name}: …'");
-        }
-        if call.body.is_some() {
-            line.push_str(" -H 'Content-Type: application/json' --data @body.json");
-        }
-        let mut shown = call.url.clone();
-        if call.lenient {
-            // Credentials may be parameters here.
-            shown.set_query(None);
-        }
-        let shown = line::veil(&call.hidden).drawn(shown.to_string());
-        let _ = write!(line, " '{shown}'");
-        tracing::debug!(target: "provost::http", "{line}");
+/// How an attempt ended, for the figures.
+fn class(attempt: &Result<(Answer, HeaderMap), Fault>) -> Class {
+    match attempt {
+        Ok((answer, _)) if is_later(answer.status, &answer.headers) => Class::Throttled,
+        Ok((answer, _)) if answer.status.is_success() => Class::Success,
+        Ok((answer, _)) if answer.status.is_client_error() => Class::Refused,
+        Ok((answer, _)) if answer.status.is_server_error() => Class::Failed,
+        Ok(_) => Class::Redirect,
+        Err(Fault::Connect(_)) => Class::Unreached,
+        Err(Fault::Timeout) => Class::Timeout,
+        Err(Fault::Broken(_) | Fault::TooLarge(_)) => Class::Broken,
     }
+}
+
+/// Whether the application asks to come back later: 429, or 503 with a time.
+fn is_later(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS
+        || (status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key("retry-after"))
 }
 
 #[cfg(test)]
