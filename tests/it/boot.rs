@@ -2,6 +2,8 @@
 //!
 //! Nothing is simulated and no clock is moved: the window closes and opens when it is that time.
 
+mod inside;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +14,10 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 
+use self::inside::{
+    journal_has_fields_and_nobodys_name, quick_start, quick_start_lines, releases_the_first_plan,
+    timer_fires,
+};
 use crate::support::container::Container;
 use crate::support::process::{await_some, run};
 use crate::support::{OpenLdap, ScimKind, ScimServer};
@@ -102,7 +108,7 @@ type = "ldap"
 urls = ["{url}"]
 ca-file = "ca.pem"
 bind-name = "{bind}"
-bind-password = "cred:ldap-password"
+bind-password = "cred:ad-password"
 bases = ["{people}"]
 
 [[access]]
@@ -119,7 +125,6 @@ mapping = "mappings/crm.toml"
 policy = "sync"
 url = "{scim}"
 create-groups = true
-review-first-run = false
 protected-accounts = ["nobody"]
 
 [target.auth]
@@ -163,17 +168,21 @@ fn the_package_lives_its_life_under_a_booted_systemd() {
         }
     };
     let folder = tempfile::tempdir().unwrap();
+    let (package, newer) = (package("1", folder.path()), package("2", folder.path()));
     let ldap = OpenLdap::start(PEOPLE);
     let scim = ScimServer::start(ScimKind::Scim2Server);
 
-    installs_without_starting(&debian, &package("1", folder.path()));
+    installs_without_starting(&debian, &package);
     let edges = configures(&debian, &ldap, &scim);
     hardened(&debian);
+    quick_start(&debian);
     starts_and_syncs(&debian, &scim);
     window_closes_and_opens(&debian, &scim, &edges);
+    journal_has_fields_and_nobodys_name(&debian, &ldap);
     reloads(&debian);
     survives(&debian);
-    upgrades(&debian, &package("2", folder.path()), &scim);
+    timer_fires(&debian, &ldap, &scim);
+    upgrades(&debian, &newer, &scim);
     leaves_nothing(&debian);
     debian.power_off();
 }
@@ -223,18 +232,32 @@ fn configures(debian: &Container, ldap: &OpenLdap, scim: &ScimServer) -> Edges {
         "/etc/provost/mappings/crm.toml",
         include_str!("cycle/mapping.toml"),
     );
-    for (name, secret) in [
-        ("ldap-password", &ldap.password),
-        ("crm-token", &scim.token),
-    ] {
-        debian.write(&format!("/etc/credstore/{name}"), secret);
-        debian.run(&["chmod", "600", &format!("/etc/credstore/{name}")]);
+    // As the quick start says, to the letter.
+    let commands = quick_start_lines("install ");
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for (command, secret) in commands.iter().zip(["", &ldap.password, &scim.token]) {
+        debian.write("/root/secret", secret);
+        debian.run(&["sh", "-c", &format!("{command} </root/secret")]);
     }
-    let credentials =
-        "[Service]\nLoadCredential=ldap-password\nLoadCredential=crm-token\nWatchdogSec=6s\n";
+    assert_eq!(
+        debian.run(&["stat", "-c", "%a", "/etc/credstore/crm-token"]),
+        "600"
+    );
+    let credentials: String = quick_start_lines("LoadCredential=")
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     debian.write(
-        "/etc/systemd/system/provost.service.d/site.conf",
-        credentials,
+        "/etc/systemd/system/provost.service.d/override.conf",
+        &format!("[Service]\n{credentials}WatchdogSec=6s\n"),
+    );
+    debian.write(
+        "/etc/systemd/system/provost-sync.service.d/override.conf",
+        &format!("[Service]\n{credentials}"),
+    );
+    debian.write(
+        "/etc/systemd/system/provost-sync.timer.d/override.conf",
+        "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/10\nAccuracySec=1s\nRandomizedDelaySec=0\n",
     );
     debian.run(&["systemctl", "daemon-reload"]);
     let edges = Edges::ahead();
@@ -274,8 +297,9 @@ fn hardened(debian: &Container) {
 }
 
 fn starts_and_syncs(debian: &Container, scim: &ScimServer) {
-    let (started, said) = debian.tries(&["systemctl", "start", "provost"]);
+    let (started, said) = debian.tries(&["systemctl", "enable", "--now", "provost"]);
     assert!(started, "{said}\n{}", debian.journal());
+    releases_the_first_plan(debian);
     assert_eq!(debian.property("provost", "ActiveState"), "active");
     assert_eq!(debian.property("provost", "User"), "provost");
     await_active(scim, PEOPLE as usize, SOON * 2, debian);
@@ -341,7 +365,8 @@ fn reloads(debian: &Container) {
             .then_some(())
     });
     fs::write(&path, "nonsense").unwrap();
-    debian.tries(&["systemctl", "reload", "provost"]);
+    let (reloaded, said) = debian.tries(&["systemctl", "reload", "provost"]);
+    assert!(!reloaded, "a bad configuration is no good reload: {said}");
     await_some("the error in status", SOON, || {
         let status = debian.tries(&["provost", "status"]).1;
         status.contains("provost.toml").then_some(())
