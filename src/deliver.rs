@@ -41,6 +41,25 @@ pub struct Message<'a> {
     pub tasks: Option<&'a serde_json::Value>,
 }
 
+/// A report for people, with its page attached.
+#[derive(Debug)]
+pub struct Paper<'a> {
+    /// Stays the same however often the report is sent.
+    pub id: &'a str,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The addresses.
+    pub to: &'a [String],
+    /// One line.
+    pub subject: &'a str,
+    /// What it says in short.
+    pub text: &'a str,
+    /// The name of the page's file.
+    pub file: &'a str,
+    /// The page.
+    pub page: &'a str,
+}
+
 /// Why a letter was not handed over.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DeliverError {
@@ -82,6 +101,19 @@ impl Post {
         match &self.0 {
             Way::Smtp(smtp) => smtp.send(message).await,
             Way::Webhook(webhook) => webhook.send(message).await,
+        }
+    }
+
+    /// Hands a report over to a mail server.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; always where letters go to a webhook.
+    pub async fn send_paper(&self, paper: &Paper<'_>) -> Result<(), DeliverError> {
+        match &self.0 {
+            Way::Smtp(smtp) => smtp.send_paper(paper).await,
+            Way::Webhook(_) => Err(DeliverError::Never(
+                "reports go by mail only; use type = \"smtp\" in [delivery]".to_owned(),
+            )),
         }
     }
 

@@ -94,11 +94,22 @@ fn valid(config: &Config, files: usize) -> String {
             writeln!(text, "             {what:<10} {}", next(when.as_ref())).ok();
         }
     }
+    for report in &config.reports {
+        writeln!(
+            text,
+            "  report   {}: {}",
+            report.name,
+            next(Some(&report.when))
+        )
+        .ok();
+    }
     if let Some(delivery) = &config.delivery {
         let kinds = delivery.letters.by_kind.keys();
         let kinds: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
         let place = delivery.settings.place();
-        writeln!(text, "  letters  {} by {place}", kinds.join(", ")).ok();
+        if !kinds.is_empty() {
+            writeln!(text, "  letters  {} by {place}", kinds.join(", ")).ok();
+        }
     }
     text.push_str(&windows::policies(config, Clock::System.now()));
     text

@@ -34,6 +34,10 @@ impl Voice for Commands {
         answer(report, About::Run, config, as_shown)
     }
 
+    fn plan(&self, report: &RunReport, config: &Config, as_shown: Show) -> Answer {
+        answer(report, About::Plan, config, as_shown)
+    }
+
     fn carry_out(&self, session: &Session, command: &Command, by: Peer, as_shown: Show) -> Answer {
         let look = look(as_shown);
         let done = match command {

@@ -10,7 +10,7 @@ pub use secrets::{
     DELIVERY_SMTP, DELIVERY_WEBHOOK, LETTER, LETTER_CLOSING, PASSWORD_CLASSES, SECRET_STORE,
     TARGET_PASSWORD,
 };
-pub use service::{CONTROL, METRICS, OWN_SCHEDULE, SCHEDULE};
+pub use service::{CONTROL, METRICS, OWN_SCHEDULE, REPORT, SCHEDULE};
 pub use suspend::{HEIR, SUSPEND};
 
 /// The keys of one table.
@@ -33,6 +33,7 @@ pub const ROOT: Keys = Keys {
         "schedule",
         "control",
         "metrics",
+        "report",
         "source",
         "target",
         "access",
@@ -399,6 +400,7 @@ pub const ALL: &[&Keys] = &[
     &OWN_SCHEDULE,
     &CONTROL,
     &METRICS,
+    &REPORT,
     &SOURCE_LDAP,
     &SOURCE_LDIF,
     &ANCHOR,

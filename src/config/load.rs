@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::diagnostic::{Problems, Severity};
 use super::raw::{self, Findings};
-use super::secret::{self, Reference};
+use super::secret::{self, Prints, Reference};
 use super::valid::{self, Config, Outside, Secrets};
 use crate::model::Problem;
 use crate::reconcile::access::Zones;
@@ -57,6 +57,7 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
         mappings: RefCell::default(),
         profiles: RefCell::default(),
         texts: RefCell::default(),
+        prints: RefCell::default(),
     };
     let findings = Findings::default();
     let table = raw::parse(&text, &findings);
@@ -66,6 +67,7 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
     problems.add(&shown, &text, errors, &hidden);
     let mut advice = Problems::new(Severity::Warning);
     advice.add(&shown, &text, warnings, &hidden);
+    let prints = shell.prints.take();
     let mut hash = Sha256::new();
     feed(&mut hash, &text);
     let mut files = vec![path.to_owned()];
@@ -94,6 +96,7 @@ pub fn load(path: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
                     .collect(),
+                prints,
                 ..config
             },
             warnings: advice,
@@ -166,6 +169,7 @@ struct Shell {
     mappings: ReadFiles<Mapping>,
     profiles: ReadFiles<Profile>,
     texts: RefCell<BTreeMap<PathBuf, String>>,
+    prints: RefCell<Prints>,
 }
 
 impl Outside for Shell {
@@ -185,25 +189,9 @@ impl Outside for Shell {
     }
 
     fn key(&self, reference: &Reference) -> Result<Zeroizing<Vec<u8>>, String> {
-        match reference {
-            Reference::Credential(name) => {
-                let folder = environment("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-                    "there are no credentials: CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential=".to_owned()
-                })?;
-                // Systemd guards its credentials with access lists, which show as group permissions.
-                files::read_secret(
-                    &Path::new(&*folder).join(name),
-                    LARGEST_SECRET,
-                    files::Guard::Systemd,
-                )
-            }
-            Reference::File(path) => files::read_secret(path, LARGEST_SECRET, files::Guard::Mode),
-            Reference::Environment(name) => {
-                let text = environment(name)
-                    .ok_or("the environment variable is not set, or is not UTF-8")?;
-                Ok(Zeroizing::new(text.as_bytes().to_vec()))
-            }
-        }
+        let bytes = read_reference(reference)?;
+        self.prints.borrow_mut().note(reference, &bytes);
+        Ok(bytes)
     }
 
     fn certificates(&self, path: &Path) -> Result<Vec<u8>, String> {
@@ -277,6 +265,29 @@ impl Shell {
         };
         files.borrow_mut().insert(path.to_owned(), read);
         Ok(made)
+    }
+}
+
+/// The bytes behind a reference.
+fn read_reference(reference: &Reference) -> Result<Zeroizing<Vec<u8>>, String> {
+    match reference {
+        Reference::Credential(name) => {
+            let folder = environment("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+                "there are no credentials: CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential=".to_owned()
+            })?;
+            // Systemd guards its credentials with access lists, which show as group permissions.
+            files::read_secret(
+                &Path::new(&*folder).join(name),
+                LARGEST_SECRET,
+                files::Guard::Systemd,
+            )
+        }
+        Reference::File(path) => files::read_secret(path, LARGEST_SECRET, files::Guard::Mode),
+        Reference::Environment(name) => {
+            let text =
+                environment(name).ok_or("the environment variable is not set, or is not UTF-8")?;
+            Ok(Zeroizing::new(text.as_bytes().to_vec()))
+        }
     }
 }
 

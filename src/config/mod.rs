@@ -20,5 +20,6 @@ pub use load::{Loaded, load, load_embedded, rehearsed_time, system_zone, write_k
 pub use moment::{Lean, Moment, moment};
 pub use timetable::Timetable;
 pub use valid::{
-    Config, Control, DeliverySpec, Schedule, Secrets, SourceSpec, TargetSpec, VaultSpec,
+    Config, Control, DeliverySpec, Form, ReportSpec, Schedule, Secrets, SourceSpec, TargetSpec,
+    VaultSpec,
 };

@@ -2,7 +2,10 @@
 //!
 //! Pure: where secrets come from is read in `load`. No message here repeats what was written, because it may be the secret.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 /// Where a secret comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +16,45 @@ pub enum Reference {
     File(PathBuf),
     /// `env:NAME`: an environment variable; for tests.
     Environment(String),
+}
+
+/// What tells one value of a secret from another, for noticing that somebody changed it. By reference as written; it is kept
+/// where the secrets themselves are, in memory, and never shown.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Prints(BTreeMap<String, [u8; 32]>);
+
+impl std::fmt::Debug for Prints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prints")
+    }
+}
+
+impl Prints {
+    /// Takes note of a secret.
+    pub(super) fn note(&mut self, reference: &Reference, secret: &[u8]) {
+        self.0
+            .insert(reference.to_string(), Sha256::digest(secret).into());
+    }
+
+    /// The references behind which another secret stands than before, as they are written.
+    #[must_use]
+    pub fn changed(&self, before: &Self) -> Vec<String> {
+        let other = |(name, print): &(&String, &[u8; 32])| {
+            before.0.get(*name).is_some_and(|before| before != *print)
+        };
+        let changed = self.0.iter().filter(other);
+        changed.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Credential(name) => write!(f, "cred:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Environment(name) => write!(f, "env:{name}"),
+        }
+    }
 }
 
 /// What a secret must look like, for help texts.

@@ -12,6 +12,7 @@ mod delivery;
 mod http_app;
 mod limits;
 mod password;
+mod report;
 mod secrets;
 mod servers;
 mod service;
@@ -32,7 +33,7 @@ use zeroize::Zeroizing;
 
 use super::keys;
 use super::raw::{Findings, Located, Section};
-use super::secret::Reference;
+use super::secret::{Prints, Reference};
 use crate::deliver::settings::DeliverySettings;
 use crate::model::Problem;
 use crate::reconcile::access::{AccessRules, Policy, Zones};
@@ -45,6 +46,7 @@ use crate::store::VaultKeys;
 use crate::target::profile::Profile;
 use crate::target::settings::ConnectorSettings;
 
+pub use report::{Form, ReportSpec};
 pub use service::{Control, Schedule};
 
 /// The only version of the format there is.
@@ -76,6 +78,8 @@ pub struct Config {
     pub control: Control,
     /// Where the daemon's metrics are served, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// Plans that the daemon makes on schedule for people to read.
+    pub reports: Vec<ReportSpec>,
     /// The policies of access by the clock, in the order of the file.
     pub access: Vec<Arc<Policy>>,
     /// The time zones that policies are judged in.
@@ -84,6 +88,8 @@ pub struct Config {
     pub digest: String,
     /// Whether the settings hold the secrets.
     pub secrets: Secrets,
+    /// What tells these secrets from those of another time; empty where they are not held.
+    pub prints: Prints,
 }
 
 /// How the vault is sealed.
@@ -255,7 +261,10 @@ pub fn read(
         .filter_map(|section| Some(name_of(section)?.value))
         .collect();
     let lists = delivery::lists(&root, &target_sections, &targets);
-    let delivery = delivery::read(&root, &names, lists, outside);
+    let report_sections = root.tables("report");
+    let papers = lists || report_sections.iter().any(|one| one.has("mail-to"));
+    let delivery = delivery::read(&root, &names, papers, outside);
+    let reports = report::read(&root, &report_sections, &names, delivery.as_ref(), outside);
     some_of_each(&root, &source_sections, &target_sections);
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
     suspend::needs(&root, &target_sections, &targets, vault.as_ref());
@@ -277,10 +286,12 @@ pub fn read(
         sources: sources.into_iter().collect::<Option<_>>()?,
         control,
         metrics,
+        reports: reports?,
         access: access.policies,
         zones: access.zones,
         digest: String::new(),
         secrets: outside.secrets(),
+        prints: Prints::default(),
     })
 }
 

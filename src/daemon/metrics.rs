@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -21,6 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::exchange::Exchange;
 use super::status::PROGRAM;
 use super::work::Cause;
 use crate::engine::{ChangeResult, TargetReport};
@@ -67,6 +69,24 @@ struct OfOutcome {
     outcome: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct OfReport {
+    report: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct OfRead {
+    source: String,
+    result: &'static str,
+}
+
+/// Seconds of reading a directory: a small one takes less than one, a large one over a slow line minutes.
+fn reading() -> Histogram {
+    Histogram::new([
+        0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
+    ])
+}
+
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -91,8 +111,14 @@ pub(super) struct Metrics {
     oldest: Family<OfTarget, Gauge>,
     latency: Timing,
     lateness: Timing,
+    reads: Family<OfRead, Histogram, fn() -> Histogram>,
+    vault_verified: Gauge,
+    vault_problems: Gauge,
+    report_trouble: Family<OfReport, Gauge>,
     config_broken: Gauge,
     frozen: Gauge,
+    /// The conversation with applications.
+    pub exchange: Exchange,
     /// Since when each suspension is due that is not made.
     seen: Arc<Mutex<HashMap<(String, Anchor), Timestamp>>>,
 }
@@ -115,8 +141,13 @@ impl Metrics {
             oldest: Family::default(),
             latency: Family::new_with_constructor(histogram),
             lateness: Family::new_with_constructor(histogram),
+            reads: Family::new_with_constructor(reading),
+            vault_verified: Gauge::default(),
+            vault_problems: Gauge::default(),
+            report_trouble: Family::default(),
             config_broken: Gauge::default(),
             frozen: Gauge::default(),
+            exchange: Exchange::default(),
             seen: Arc::default(),
         };
         all.registry = Arc::new(all.registered());
@@ -145,6 +176,17 @@ impl Metrics {
             Unit::Seconds,
             self.lateness.clone(),
         );
+        let help = "When every sealed secret was last opened (Unix time); 0 without a vault";
+        of.register(
+            "vault_verified_timestamp_seconds",
+            help,
+            self.vault_verified.clone(),
+        );
+        let help = "What was found damaged then";
+        of.register("vault_problems", help, self.vault_problems.clone());
+        let help = "1 if the last report could not be made or handed over";
+        of.register("report_trouble", help, self.report_trouble.clone());
+        of.register_collector(Box::new(self.exchange.clone()));
         let help = "1 while the configuration file has errors and an older one is in force";
         of.register("config_broken", help, self.config_broken.clone());
         let help = "1 while an operator has stopped all writing";
@@ -161,6 +203,8 @@ impl Metrics {
         );
         let help = "Entries of the last complete read";
         of.register("source_entries", help, self.source_entries.clone());
+        let help = "From the first connection to the last entry of a read, however it ended";
+        of.register_with_unit("source_read", help, Unit::Seconds, self.reads.clone());
         let help = "1 if the last read failed or was not complete";
         of.register("source_trouble", help, self.source_trouble.clone());
     }
@@ -194,6 +238,15 @@ impl Metrics {
             help,
             self.oldest.clone(),
         );
+    }
+
+    /// Counts a finished read. `result` is "complete", "partial" or "failed".
+    pub(super) fn read(&self, source: &str, result: &'static str, took: Duration) {
+        let of = OfRead {
+            source: source.to_owned(),
+            result,
+        };
+        self.reads.get_or_create(&of).observe(took.as_secs_f64());
     }
 
     /// Counts a finished run. `due` is the edge that it was made for.
@@ -309,6 +362,17 @@ impl Metrics {
                 let is = i64::from(one.last_outcome == Some(outcome));
                 self.last_outcome.get_or_create(&of).set(is);
             }
+        }
+        for one in &status.reports {
+            let of = OfReport {
+                report: one.report.clone(),
+            };
+            let trouble = i64::from(one.error.is_some());
+            self.report_trouble.get_or_create(&of).set(trouble);
+        }
+        if let Some(vault) = &status.vault {
+            self.vault_verified.set(vault.verified.as_second());
+            self.vault_problems.set(signed(vault.problems.len() as u64));
         }
         let broken = status
             .service

@@ -4,16 +4,20 @@
 //! Nothing here decides anything about people.
 
 pub mod control;
+mod exchange;
 mod known;
 mod memory;
 mod metrics;
 mod notify;
 mod orders;
+mod paper;
 mod reload;
+mod reports;
 pub mod schedule;
 mod serve;
 pub mod status;
 mod turn;
+mod upkeep;
 mod work;
 
 use std::path::PathBuf;
@@ -28,6 +32,9 @@ use control::ask::{Answer, Command, Show};
 pub trait Voice: Sync + std::fmt::Debug {
     /// The report of a run.
     fn run(&self, report: &RunReport, config: &Config, show: Show) -> Answer;
+
+    /// The report of a plan.
+    fn plan(&self, report: &RunReport, config: &Config, show: Show) -> Answer;
 
     /// Carries out a command that needs nothing of the loop. May block.
     fn carry_out(&self, session: &Session, command: &Command, by: Peer, show: Show) -> Answer;

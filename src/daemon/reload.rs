@@ -48,8 +48,31 @@ pub(super) fn changes(old: &Config, new: &Config) -> Vec<String> {
             }
         }
     }
+    let names = |config: &Config| -> BTreeSet<String> {
+        config.reports.iter().map(|one| one.name.clone()).collect()
+    };
+    let (before, after) = (names(old), names(new));
+    lines.extend(
+        after
+            .difference(&before)
+            .map(|name| format!("report {name}: added")),
+    );
+    lines.extend(
+        before
+            .difference(&after)
+            .map(|name| format!("report {name}: removed")),
+    );
+    for report in &new.reports {
+        let before = old.reports.iter().find(|one| one.name == report.name);
+        if before.is_some_and(|before| before != report) {
+            lines.push(format!("report {}: when, what or where to", report.name));
+        }
+    }
     if old.control.path != new.control.path || old.metrics != new.metrics {
         lines.push("where the control socket or the metrics are: only after a restart".to_owned());
+    }
+    for reference in new.prints.changed(&old.prints) {
+        lines.push(format!("secret {reference}: another one"));
     }
     if lines.is_empty() && old.digest != new.digest {
         lines.push("a mapping, or something else that concerns everybody".to_owned());

@@ -15,12 +15,13 @@ use super::control::ask::{Answer, Command, Show};
 use super::control::{self, Door, Order};
 use super::metrics::Metrics;
 use super::notify::Notify;
+use super::reports::Reports;
 use super::turn::Turn;
 use super::{DaemonError, Options, orders, reload, status};
 use crate::config::{Control, Secrets, load, rehearsed_time};
 use crate::engine::{Clock, EngineError, Session, View};
 use crate::model::Outcome;
-use crate::report::status::Service;
+use crate::report::status::{Service, Status};
 use crate::report::{Look, Paint, safe, text};
 use crate::store::StoreError;
 
@@ -40,6 +41,7 @@ struct Signals {
 pub(super) struct Daemon {
     options: Options,
     turn: Turn,
+    reports: Reports,
     notify: Notify,
     signals: Signals,
     orders: mpsc::Receiver<Order>,
@@ -95,10 +97,13 @@ impl Daemon {
         };
         tokio::spawn(control::serve(listener, door));
         let since = session.clock.now();
+        let mut reports = Reports::new(options.voice, stop.clone());
+        reports.configure(&session)?;
         let turn = Turn::new(session, stop.clone(), metrics)?;
         let mut daemon = Self {
             options,
             turn,
+            reports,
             notify: Notify::new(),
             signals,
             orders,
@@ -127,6 +132,7 @@ impl Daemon {
                 Ok(pause) => pause,
                 Err(error) => self.survive(error)?,
             };
+            let pause = pause.min(self.reports.look(&self.turn.session));
             let pause = self.notify.watchdog().map_or(pause, |most| pause.min(most));
             let line = self.line();
             self.notify.turned(&line);
@@ -149,6 +155,10 @@ impl Daemon {
                 if let Err(error) = self.turn.take_in(event) {
                     self.survive(error)?;
                 }
+                self.measure();
+            }
+            Some(made) = self.reports.made.recv() => {
+                self.reports.done(&self.turn.session, made);
                 self.measure();
             }
             Some(order) = self.orders.recv() => self.obey(order),
@@ -304,9 +314,14 @@ impl Daemon {
         }
     }
 
+    fn stands(&self, in_full: bool) -> Result<Status, EngineError> {
+        let mut status = status::live(&self.turn, self.service(), in_full)?;
+        self.reports.tell(&mut status.reports, status.now);
+        Ok(status)
+    }
+
     fn status(&self, show: Show) -> Answer {
-        let gathered =
-            tokio::task::block_in_place(|| status::live(&self.turn, self.service(), true));
+        let gathered = tokio::task::block_in_place(|| self.stands(true));
         match gathered {
             Ok(status) if show.json => Answer::report(status.outcome(), status.json()),
             Ok(status) => Answer::report(status.outcome(), text::status(&status, look(show))),
@@ -356,12 +371,31 @@ impl Daemon {
         for line in loaded.warnings.lines() {
             tracing::info!("{line}");
         }
-        let changes = reload::changes(&self.turn.session.config, &loaded.config);
-        let session = self.turn.session.with_config(loaded.config);
+        let before = Arc::clone(&self.turn.session.config);
+        let changes = reload::changes(&before, &loaded.config);
+        let mut config = loaded.config;
+        for target in &mut config.targets {
+            if let Some(before) = before.target(&target.name) {
+                target.connector.count_on(&before.connector);
+            }
+        }
+        let session = self.turn.session.with_config(config);
         self.turn.session = session.map_err(|error| error.to_string())?;
         self.control
             .send_replace(self.turn.session.config.control.clone());
         self.turn.configure().map_err(|error| error.to_string())?;
+        let reports = self.reports.configure(&self.turn.session);
+        reports.map_err(|error| error.to_string())?;
+        if !self
+            .turn
+            .session
+            .config
+            .prints
+            .changed(&before.prints)
+            .is_empty()
+        {
+            self.turn.try_now();
+        }
         if !changes.is_empty() {
             // Everybody is judged anew, on the stored read: a window that was moved is obeyed now, not at the next sync.
             let names: Vec<String> = self.turn.known.keys().cloned().collect();
@@ -372,7 +406,7 @@ impl Daemon {
 
     /// Brings the figures up to date.
     fn measure(&self) {
-        match tokio::task::block_in_place(|| status::live(&self.turn, self.service(), false)) {
+        match tokio::task::block_in_place(|| self.stands(false)) {
             Ok(status) => self.turn.metrics.stands(&status),
             Err(error) => tracing::warn!(%error, "the figures are not up to date"),
         }

@@ -37,6 +37,8 @@ pub fn remembered(
         service: None,
         sources,
         targets,
+        reports: Vec::new(),
+        vault: None,
         overrides: Vec::new(),
         freeze: None,
     })
@@ -145,6 +147,7 @@ pub(super) fn live(turn: &Turn, service: Service, in_full: bool) -> Result<Statu
     let now = session.clock.now();
     let mut status = remembered(&session.config, Some(&session.state), now, in_full)?;
     status.service = Some(service);
+    status.vault.clone_from(&turn.upkeep.vault);
     orders(&mut status, session)?;
     for one in &mut status.sources {
         // What is known now says more than what the last read said.

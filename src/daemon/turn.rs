@@ -4,6 +4,7 @@
 //! may have slept, the clock may have been set.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::known::{Known, again, job, tell};
 use super::memory;
 use super::schedule::{self, Again, Regular, Times, What, next_wake};
+use super::upkeep::Upkeep;
 use super::work::{Cause, Event, Job, Waiting, Work};
-use crate::engine::{EngineError, Read, Retry, Session, TargetReport, View};
+use crate::engine::{EngineError, Read, Retry, Session, Snapshot, TargetReport, View};
 
 /// The longest sleep: a clock that was set, or a machine that slept, is noticed after this at the latest.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -22,8 +24,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 const REHEARSAL: Duration = Duration::from_millis(25);
 /// A difference between the wall clock and the time that really passed, from which on the clock was set.
 const STEP: SignedDuration = SignedDuration::from_secs(3);
-/// How often the journal is looked at for summarising.
-const UPKEEP: SignedDuration = SignedDuration::from_mins(10);
 
 /// The daemon at work.
 pub(super) struct Turn {
@@ -39,7 +39,8 @@ pub(super) struct Turn {
     /// The next beginning or end of an override.
     order_edge: Option<Timestamp>,
     last_look: Option<(Timestamp, Instant)>,
-    last_upkeep: Option<Timestamp>,
+    /// What is done now and then.
+    pub upkeep: Upkeep,
 }
 
 impl Turn {
@@ -61,7 +62,7 @@ impl Turn {
             instance,
             order_edge: None,
             last_look: None,
-            last_upkeep: None,
+            upkeep: Upkeep::default(),
         };
         turn.configure()?;
         turn.order_edge = turn.session.next_order_edge()?;
@@ -92,6 +93,7 @@ impl Turn {
             known.times.letter = self.session.next_letter(&spec.name, Timestamp::MIN)?;
             self.known.insert(spec.name.clone(), known);
         }
+        self.metrics.exchange.watch(&self.session.config);
         // Work on targets that were removed ends by itself; nothing new is begun for them.
         Ok(())
     }
@@ -128,7 +130,9 @@ impl Turn {
             _ => Vec::new(),
         };
         self.start(&due, now)?;
-        self.upkeep(now);
+        if self.work.is_idle() {
+            self.upkeep.look(&self.session, now);
+        }
         let longest = if self.session.clock.is_rehearsed() {
             REHEARSAL
         } else {
@@ -301,6 +305,15 @@ impl Turn {
         self.work.begin(&self.session, targets, &how, Some(waiting))
     }
 
+    /// Has what failed tried again at once: the reason may be gone.
+    pub(super) fn try_now(&mut self) {
+        for known in self.known.values_mut() {
+            if let Some(again) = &mut known.times.again {
+                again.pause = SignedDuration::ZERO;
+            }
+        }
+    }
+
     /// Has some targets judged at once, on the stored read: an order was given that must be obeyed now.
     pub(super) fn hurry(&mut self, targets: &[String]) -> Result<(), EngineError> {
         let now = self.session.clock.now();
@@ -316,22 +329,12 @@ impl Turn {
     /// Takes in what became of some work.
     pub(super) fn take_in(&mut self, event: Event) -> Result<(), EngineError> {
         match event {
-            Event::Read { source, result } => {
-                match &result {
-                    Ok(snapshot) if snapshot.is_complete() => {
-                        self.trouble.remove(&source);
-                    }
-                    Ok(snapshot) => {
-                        let why = snapshot.shortfalls.join("; ");
-                        tracing::warn!(source, why, "the directory was not read in full");
-                        self.trouble.insert(source.clone(), why);
-                    }
-                    Err(EngineError::Interrupted) => {}
-                    Err(error) => {
-                        tracing::warn!(source, %error, "the directory was not read");
-                        self.trouble.insert(source.clone(), error.to_string());
-                    }
-                }
+            Event::Read {
+                source,
+                result,
+                took,
+            } => {
+                self.have_read(&source, &result, took);
                 for event in self.work.read_done(&self.session, &source, &result) {
                     self.take_in(event)?;
                 }
@@ -358,6 +361,34 @@ impl Turn {
                 Ok(())
             }
         }
+    }
+
+    /// Notes how a read ended.
+    fn have_read(
+        &mut self,
+        source: &str,
+        result: &Result<Arc<Snapshot>, EngineError>,
+        took: Duration,
+    ) {
+        let ended = match result {
+            Ok(snapshot) if snapshot.is_complete() => {
+                self.trouble.remove(source);
+                "complete"
+            }
+            Ok(snapshot) => {
+                let why = snapshot.shortfalls.join("; ");
+                tracing::warn!(source, why, "the directory was not read in full");
+                self.trouble.insert(source.to_owned(), why);
+                "partial"
+            }
+            Err(EngineError::Interrupted) => return,
+            Err(error) => {
+                tracing::warn!(source, %error, "the directory was not read");
+                self.trouble.insert(source.to_owned(), error.to_string());
+                "failed"
+            }
+        };
+        self.metrics.read(source, ended, took);
     }
 
     /// Notes how a run ended: when the next edge is, and whether it is worth trying again before the next scheduled run.
@@ -412,26 +443,5 @@ impl Turn {
             }
         }
         memory::keep(&self.session, &job.target, known.began)
-    }
-
-    /// Now and then, when there is time.
-    fn upkeep(&mut self, now: Timestamp) {
-        let due = self
-            .last_upkeep
-            .is_none_or(|last| now.duration_since(last).abs() >= UPKEEP);
-        if !due || !self.work.is_idle() {
-            return;
-        }
-        self.last_upkeep = Some(now);
-        if let Err(error) = self.session.prune_overrides() {
-            tracing::error!(%error, "overrides that are over could not be put away");
-        }
-        match tokio::task::block_in_place(|| self.session.state.compact_if_due()) {
-            Ok(Some((before, after))) => {
-                tracing::info!(before, after, "the journal was summarised");
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the journal could not be summarised"),
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -70,6 +71,8 @@ pub(super) enum Event {
     Read {
         source: String,
         result: Result<Arc<Snapshot>, EngineError>,
+        /// How long that took.
+        took: Duration,
     },
     /// The run of a target ended.
     Ran {
@@ -210,6 +213,7 @@ impl Work {
         let stop = self.stop.clone();
         tokio::spawn(async move {
             let name = source.clone();
+            let began = Instant::now();
             let read = tokio::spawn(async move {
                 let reading = session.snapshot(&name, Read::Now, false);
                 let read = stop.run_until_cancelled(reading).await;
@@ -218,7 +222,13 @@ impl Work {
             let result = read
                 .await
                 .unwrap_or_else(|_panic| Err(EngineError::Panicked(source.clone())));
-            events.send(Event::Read { source, result }).ok();
+            let took = began.elapsed();
+            let event = Event::Read {
+                source,
+                result,
+                took,
+            };
+            events.send(event).ok();
         });
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MessageBuilder, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::settings::{SmtpSecurity, SmtpSettings};
-use super::{DeliverError, Message, chain};
+use super::{DeliverError, Message, Paper, chain};
 use crate::veil::Veil;
 
 /// A mail server.
@@ -71,6 +71,17 @@ impl Smtp {
             .map_err(|error| self.failure(&error, message.password))
     }
 
+    pub(super) async fn send_paper(&self, paper: &Paper<'_>) -> Result<(), DeliverError> {
+        let page = Attachment::new(paper.file.to_owned());
+        let page = page.body(paper.page.to_owned(), ContentType::TEXT_HTML);
+        let text = SinglePart::plain(paper.text.to_owned());
+        let parts = MultiPart::mixed().singlepart(text).singlepart(page);
+        let mail = self.envelope(paper.id, paper.at, paper.to, paper.subject)?;
+        let mail = mail.multipart(parts).map_err(never)?;
+        let sent = self.transport.send(mail).await;
+        sent.map(drop).map_err(|error| self.failure(&error, None))
+    }
+
     pub(super) async fn probe(&self) -> Result<String, DeliverError> {
         match self.transport.test_connection().await {
             Ok(true) => Ok(format!("{} answers and lets us in", self.place)),
@@ -82,24 +93,37 @@ impl Smtp {
         }
     }
 
-    /// The mail. Every name and subject is encoded; addresses are parsed, never pasted.
+    /// The mail of a letter.
     fn mail(&self, message: &Message<'_>) -> Result<lettre::Message, DeliverError> {
-        let never = |e: lettre::error::Error| DeliverError::Never(chain(&e, &Veil::default()));
+        let to = [message.to.to_owned()];
+        let mail = self.envelope(message.id, message.at, &to, message.subject)?;
+        mail.singlepart(SinglePart::plain(message.body.expose_secret().to_owned()))
+            .map_err(never)
+    }
+
+    /// What stands above a mail. Every name and subject is encoded; addresses are parsed, never pasted.
+    fn envelope(
+        &self,
+        id: &str,
+        at: jiff::Timestamp,
+        to: &[String],
+        subject: &str,
+    ) -> Result<MessageBuilder, DeliverError> {
         let domain = self.from.email.domain();
         let mut mail = lettre::Message::builder()
             .from(self.from.clone())
-            .to(Mailbox::new(None, parse(message.to)?))
-            .date(SystemTime::from(message.at))
-            .message_id(Some(format!("<{}@{domain}>", message.id)))
-            .subject(message.subject);
+            .date(SystemTime::from(at))
+            .message_id(Some(format!("<{id}@{domain}>")))
+            .subject(subject);
+        for address in to {
+            mail = mail.to(Mailbox::new(None, parse(address)?));
+        }
         if let Some(reply_to) = &self.reply_to {
             mail = mail.reply_to(reply_to.clone());
         }
         // Keeps absence notes from quoting a password back to us (RFC 3834).
         let name = HeaderName::new_from_ascii_str("Auto-Submitted");
-        mail.raw_header(HeaderValue::new(name, "auto-generated".to_owned()))
-            .singlepart(SinglePart::plain(message.body.expose_secret().to_owned()))
-            .map_err(never)
+        Ok(mail.raw_header(HeaderValue::new(name, "auto-generated".to_owned())))
     }
 
     /// A refused login or an unprotected connection is nothing that another letter would change, so it is tried again;
@@ -121,6 +145,10 @@ impl Smtp {
             DeliverError::Later(text)
         }
     }
+}
+
+fn never(error: lettre::error::Error) -> DeliverError {
+    DeliverError::Never(chain(&error))
 }
 
 fn parse(address: &str) -> Result<Address, DeliverError> {

@@ -21,6 +21,10 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Each application.
     pub targets: Vec<TargetStatus>,
+    /// Each report that is made on schedule; empty if no service runs.
+    pub reports: Vec<ReportStatus>,
+    /// What the last look into the vault found; `None` without a vault or a service.
+    pub vault: Option<VaultStatus>,
     /// Overrides in force, a line for each.
     pub overrides: Vec<String>,
     /// Why nothing is written anywhere, if an operator ordered that.
@@ -96,6 +100,34 @@ pub struct TargetStatus {
     pub next: Vec<(String, Timestamp)>,
 }
 
+/// What a look at every sealed secret found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct VaultStatus {
+    /// When they were looked at.
+    pub verified: Timestamp,
+    /// How many could be opened.
+    pub secrets: u64,
+    /// Whether some are sealed with an old key.
+    pub old_key: bool,
+    /// What is damaged.
+    pub problems: Vec<String>,
+}
+
+/// Where one scheduled report stands.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReportStatus {
+    /// The report.
+    pub report: String,
+    /// When the last one was made and handed over.
+    pub last: Option<Timestamp>,
+    /// Why the one after it could not be.
+    pub error: Option<String>,
+    /// When the next one, or the next try, is due.
+    pub next: Option<Timestamp>,
+}
+
 /// The document that `--json` writes.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Document<'a> {
@@ -117,8 +149,10 @@ impl Status {
         let broken = broken.map(|_| Outcome::ConfigInvalid);
         let unread = self.sources.iter().any(|source| source.trouble.is_some());
         let unread = unread.then_some(Outcome::SourceIncomplete);
+        let damaged = self.vault.as_ref().filter(|one| !one.problems.is_empty());
+        let damaged = damaged.map(|_| Outcome::Failed);
         let targets = self.targets.iter().filter_map(|one| one.last_outcome);
-        let worst = targets.chain(broken).chain(unread).max();
+        let worst = targets.chain(broken).chain(unread).chain(damaged).max();
         worst.unwrap_or(Outcome::NothingToDo)
     }
 

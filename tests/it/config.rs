@@ -122,7 +122,7 @@ fn what_the_default_configuration_comments_out_is_accepted() {
         "view-group",
         "operate-group",
     ];
-    let key = regex::Regex::new(r"(?m)^# (\[[a-z.]+\]|[a-z-]+ += .*)$").unwrap();
+    let key = regex::Regex::new(r"(?m)^# (\[\[?[a-z.]+\]\]?|[a-z-]+ += .*)$").unwrap();
     let uncommented = key.replace_all(&text, |found: &regex::Captures<'_>| {
         let line = found.get(1).unwrap().as_str();
         let example = examples.iter().any(|name| line.starts_with(name));

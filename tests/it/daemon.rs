@@ -1,8 +1,11 @@
 //! The service as a real process, with a clock that the test moves.
 
 mod control;
+mod figures;
 mod loops;
 mod notify;
+mod reports;
+mod secrets;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -20,6 +20,22 @@ pub const CONTROL: Keys = Keys {
     keys: &["path", "view-group", "operate-group"],
 };
 
+/// A plan that is made on schedule for people to read.
+pub const REPORT: Keys = Keys {
+    table: "[[report]]",
+    keys: &[
+        "name",
+        "schedule",
+        "zone",
+        "targets",
+        "live",
+        "directory",
+        "formats",
+        "keep",
+        "mail-to",
+    ],
+};
+
 /// Where the daemon is measured.
 pub const METRICS: Keys = Keys {
     table: "[metrics]",

@@ -45,11 +45,12 @@ pub fn lists(root: &Section<'_>, sections: &[Section<'_>], targets: &[Option<Tar
     some
 }
 
-/// Reads `[delivery]`; the outer `None` after errors. `lists` says that work lists are sent as well.
+/// Reads `[delivery]`; the outer `None` after errors. `papers` says that work lists or
+/// reports are sent as well.
 pub fn read(
     root: &Section<'_>,
     targets: &[String],
-    lists: bool,
+    papers: bool,
     outside: &dyn Outside,
 ) -> Option<Option<DeliverySpec>> {
     if !root.has("delivery") {
@@ -72,7 +73,7 @@ pub fn read(
         .duration("give-up-after", 5 * MINUTE..=30 * DAY)
         .unwrap_or(3 * DAY);
     let rules = rules(&section, targets, outside);
-    if rules.by_kind.is_empty() && !lists {
+    if rules.by_kind.is_empty() && !papers {
         section.warning(
             "type",
             "no letter is configured, so nothing is ever delivered",

@@ -88,7 +88,16 @@ fn below(section: &Section<'_>, above: &Level) -> Level {
     }
 }
 
-fn zone(section: &Section<'_>) -> Option<TimeZone> {
+/// The zone of the whole file's times; problems with it are recorded where the schedule is read.
+pub(super) fn zone_of_all(root: &Section<'_>) -> TimeZone {
+    let section = root.any_table_quietly("schedule");
+    let name = section.and_then(|section| section.peek("zone"));
+    let zone = name.and_then(|name| TimeZone::get(&name.value).ok());
+    zone.unwrap_or(TimeZone::UTC)
+}
+
+/// The zone that a table names, if it names one.
+pub(super) fn zone(section: &Section<'_>) -> Option<TimeZone> {
     let name = section.text("zone")?;
     TimeZone::get(&name.value)
         .map_err(|_unknown| {

@@ -6,7 +6,9 @@ use super::Page;
 use super::result::outcome_style;
 use crate::report::paint::{ALERT, CHANGE, FAINT, Look};
 use crate::report::safe;
-use crate::report::status::{Service, SourceStatus, Status, TargetStatus};
+use crate::report::status::{
+    ReportStatus, Service, SourceStatus, Status, TargetStatus, VaultStatus,
+};
 
 /// Where everything stands.
 #[must_use]
@@ -30,11 +32,17 @@ pub fn status(status: &Status, look: Look) -> String {
     for line in &status.overrides {
         out.prose(2, CHANGE, &format!("override: {}", safe::text(line)));
     }
+    if let Some(one) = &status.vault {
+        vault(one, &mut out);
+    }
     for one in &status.sources {
         source(one, &mut out);
     }
     for one in &status.targets {
         target(one, status.now, &mut out);
+    }
+    for one in &status.reports {
+        report(one, &mut out);
     }
     if status.targets.is_empty() {
         out.prose(0, FAINT, "no targets are configured");
@@ -55,6 +63,23 @@ fn about(service: &Service, out: &mut Page) {
     if let Some(metrics) = &service.metrics {
         out.field("metrics", metrics);
     }
+}
+
+fn vault(one: &VaultStatus, out: &mut Page) {
+    for problem in &one.problems {
+        let line = format!(
+            "the vault is damaged: {}; restore the file \"vault\" of the state directory",
+            safe::text(problem)
+        );
+        out.prose(2, ALERT, &line);
+    }
+    let old = if one.old_key {
+        ", some with an old key: run `provost secrets rotate`"
+    } else {
+        ""
+    };
+    let line = format!("{} secrets opened at {}{old}", one.secrets, one.verified);
+    out.field("vault", &line);
 }
 
 fn source(one: &SourceStatus, out: &mut Page) {
@@ -124,6 +149,18 @@ fn target(one: &TargetStatus, now: Timestamp, out: &mut Page) {
     }
 }
 
+fn report(one: &ReportStatus, out: &mut Page) {
+    out.heading(&format!("report {}", safe::text(&one.report)));
+    let last = one.last.map_or("none".to_owned(), |at| at.to_string());
+    out.field("last made", &last);
+    if let Some(error) = &one.error {
+        out.prose(2, ALERT, &safe::text(error));
+    }
+    if let Some(at) = one.next {
+        out.field("next", &at.to_string());
+    }
+}
+
 /// A length of time in its two largest units.
 fn span(seconds: i64) -> String {
     let seconds = SignedDuration::from_secs(seconds.max(0)).as_secs();
@@ -184,6 +221,18 @@ mod tests {
                 trouble: Some("no server could be reached".to_owned()),
             }],
             targets: vec![target],
+            reports: vec![ReportStatus {
+                report: "weekly".to_owned(),
+                last: None,
+                error: Some("disk full".to_owned()),
+                next: Some(at("2026-11-23T07:00:00Z")),
+            }],
+            vault: Some(VaultStatus {
+                verified: at("2026-11-22T08:00:01Z"),
+                secrets: 7,
+                old_key: true,
+                problems: vec!["record 3".to_owned()],
+            }),
             overrides: Vec::new(),
             freeze: Some("audit, by root".to_owned()),
         };
@@ -198,6 +247,11 @@ mod tests {
             "provost release crm --plan 0123456789ab",
             "a suspension has been due for 3 h 0 min",
             "edge at 2026-11-22T18:00:00Z",
+            "report weekly",
+            "the vault is damaged: record 3",
+            "7 secrets opened at 2026-11-22T08:00:01Z",
+            "some with an old key",
+            "disk full",
         ] {
             assert!(text.contains(part), "{part}:\n{text}");
         }

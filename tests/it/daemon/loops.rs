@@ -6,6 +6,7 @@ use provost::model::Account;
 
 use super::{Service, target};
 use crate::company::{Company, held};
+use crate::support::{ScimKind, ScimServer};
 
 const SELDOM: &str = "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"";
 const OFTEN: &str =
@@ -260,4 +261,90 @@ fn a_target_that_fails_is_tried_again_in_time_and_the_access_due_first() {
     service.await_status("no alarm", |status| {
         target(status, "app")["oldest-suspension"].is_null()
     });
+}
+
+#[test]
+fn a_dead_target_delays_nobody_and_is_brought_in_step_when_it_lives_again() {
+    let mut server = ScimServer::start(ScimKind::Scim2Server);
+    let mut company = company(5, SELDOM);
+    company.person(2).until = Some("20261122180000Z".to_owned());
+    let mapping = include_str!("../cycle/mapping.toml");
+    fs::write(company.dir().join("crm.toml"), mapping).unwrap();
+    company.tables = format!(
+        "\n[[target]]\nname = \"crm\"\ntype = \"scim\"\nsource = \"company\"\nmapping = \"crm.toml\"\npolicy = \"sync\"\n\
+         url = \"{}\"\nreview-first-run = false\nrequest-timeout = \"2s\"\nprotected-accounts = [\"nobody\"]\n\n\
+         [target.auth]\ntype = \"bearer\"\ntoken = \"env:CRM_SECRET\"\n",
+        server.base_url
+    );
+    company.publish();
+    let service = Service::start_with(&company, NOON, |command| {
+        command.env("CRM_SECRET", &server.token)
+    });
+    let status = service.await_rest(NOON);
+    assert_eq!(target(&status, "crm")["managed"], 5, "{status:#}");
+    let socket = ["--socket", "state/control.sock"];
+    let say = |args: &[&str]| {
+        let all = [&socket[..], args].concat();
+        crate::cli::provost(company.dir(), &all)
+    };
+    assert_eq!(say(&["log-level", "debug"]).status.code(), Some(0));
+    // Connections stand open, and nothing is answered any more.
+    server.process().freeze();
+    service.clock("2026-11-22T18:00:00Z");
+    let status = service.await_status("the edge of the other", |_| !is_open(&company, "p002"));
+    let crm = target(&status, "crm");
+    let waits = crm["running"].is_array() || crm["pending"] == 1 || crm["error"].is_string();
+    assert!(waits, "{status:#}");
+    service.await_status("the failure", |status| {
+        let next = target(status, "crm")["next"].as_array().unwrap().clone();
+        next.iter().any(|one| one[0] == "retry")
+    });
+    // What was asked stands in the log now that it was told to.
+    assert!(service.log().contains("curl -sS"), "{}", service.log());
+    assert!(!service.log().contains(&server.token));
+    server.process().thaw();
+    service.clock("2026-11-22T18:01:00Z");
+    service.await_status("the suspension", |status| {
+        target(status, "crm")["suspended"] == 1
+    });
+    let closed = server.users();
+    let closed = closed.iter().filter(|user| user["active"] == false);
+    assert_eq!(closed.count(), 1);
+    assert_eq!(say(&["log-level", "info"]).status.code(), Some(0));
+    let calls = service.log().matches("curl -sS").count();
+    service.clock("2026-11-23T03:00:00Z");
+    service.await_rest("2026-11-23T03:00:00Z");
+    assert_eq!(service.log().matches("curl -sS").count(), calls);
+}
+
+#[test]
+fn scheduled_work_begins_later_by_its_own_share_of_the_jitter_and_no_earlier() {
+    let company = company(
+        3,
+        "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"1h\"",
+    );
+    company.publish();
+    let service = Service::start(&company, NOON);
+    let status = service.await_rest(NOON);
+    let next = target(&status, "app")["next"].as_array().unwrap();
+    let sync = next.iter().find(|one| one[0] == "sync").unwrap();
+    let at: jiff::Timestamp = sync[1].as_str().unwrap().parse().unwrap();
+    let written: jiff::Timestamp = "2026-11-23T03:00:00Z".parse().unwrap();
+    let late = at.duration_since(written).as_secs();
+    assert!((0..=3600).contains(&late), "{late} s");
+    assert_eq!(runs(&service, "schedule"), 1);
+    let before = at - jiff::SignedDuration::from_secs(1);
+    service.clock(&before.to_string());
+    service.await_rest(&before.to_string());
+    assert_eq!(runs(&service, "schedule"), 1, "{}", service.log());
+    service.clock(&at.to_string());
+    service.await_status("the run", |_| runs(&service, "schedule") == 2);
+    // The share is the installation's own: a restart does not change it.
+    service.kill();
+    let service = Service::start(&company, &at.to_string());
+    let status = service.await_rest(&at.to_string());
+    let next = target(&status, "app")["next"].as_array().unwrap();
+    let sync = next.iter().find(|one| one[0] == "sync").unwrap();
+    let again = at + jiff::SignedDuration::from_hours(24);
+    assert_eq!(sync[1], again.to_string());
 }
