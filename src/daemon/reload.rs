@@ -48,26 +48,7 @@ pub(super) fn changes(old: &Config, new: &Config) -> Vec<String> {
             }
         }
     }
-    let names = |config: &Config| -> BTreeSet<String> {
-        config.reports.iter().map(|one| one.name.clone()).collect()
-    };
-    let (before, after) = (names(old), names(new));
-    lines.extend(
-        after
-            .difference(&before)
-            .map(|name| format!("report {name}: added")),
-    );
-    lines.extend(
-        before
-            .difference(&after)
-            .map(|name| format!("report {name}: removed")),
-    );
-    for report in &new.reports {
-        let before = old.reports.iter().find(|one| one.name == report.name);
-        if before.is_some_and(|before| before != report) {
-            lines.push(format!("report {}: when, what or where to", report.name));
-        }
-    }
+    reports(old, new, &mut lines);
     if old.control.path != new.control.path || old.metrics != new.metrics {
         lines.push("where the control socket or the metrics are: only after a restart".to_owned());
     }
@@ -78,6 +59,24 @@ pub(super) fn changes(old: &Config, new: &Config) -> Vec<String> {
         lines.push("a mapping, or something else that concerns everybody".to_owned());
     }
     lines
+}
+
+/// The same for reports.
+fn reports(old: &Config, new: &Config, lines: &mut Vec<String>) {
+    for report in &new.reports {
+        let name = &report.name;
+        match old.reports.iter().find(|one| one.name == *name) {
+            None => lines.push(format!("report {name}: added")),
+            Some(before) if before != report => {
+                lines.push(format!("report {name}: when, what or where to"));
+            }
+            Some(_) => {}
+        }
+    }
+    let stays = |name: &String| new.reports.iter().any(|one| one.name == *name);
+    let gone = old.reports.iter().map(|one| &one.name);
+    let gone = gone.filter(|name| !stays(name));
+    lines.extend(gone.map(|name| format!("report {name}: removed")));
 }
 
 fn differ(kind: &str, old: &BTreeSet<String>, new: &BTreeSet<String>, lines: &mut Vec<String>) {

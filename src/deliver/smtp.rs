@@ -77,7 +77,7 @@ impl Smtp {
         let text = SinglePart::plain(paper.text.to_owned());
         let parts = MultiPart::mixed().singlepart(text).singlepart(page);
         let mail = self.envelope(paper.id, paper.at, paper.to, paper.subject)?;
-        let mail = mail.multipart(parts).map_err(never)?;
+        let mail = mail.multipart(parts).map_err(|error| never(&error))?;
         let sent = self.transport.send(mail).await;
         sent.map(drop).map_err(|error| self.failure(&error, None))
     }
@@ -98,7 +98,7 @@ impl Smtp {
         let to = [message.to.to_owned()];
         let mail = self.envelope(message.id, message.at, &to, message.subject)?;
         mail.singlepart(SinglePart::plain(message.body.expose_secret().to_owned()))
-            .map_err(never)
+            .map_err(|error| never(&error))
     }
 
     /// What stands above a mail. Every name and subject is encoded; addresses are parsed, never pasted.
@@ -147,8 +147,8 @@ impl Smtp {
     }
 }
 
-fn never(error: lettre::error::Error) -> DeliverError {
-    DeliverError::Never(chain(&error))
+fn never(error: &lettre::error::Error) -> DeliverError {
+    DeliverError::Never(chain(error))
 }
 
 fn parse(address: &str) -> Result<Address, DeliverError> {

@@ -102,7 +102,7 @@ fn row_of(plan: &Plan, letter: &Letter) -> [String; 11] {
         letter.anchor.as_str(),
         "",
         what,
-        letter.kind.as_str(),
+        &text::kind(letter),
         "",
         to,
         "no",
@@ -224,12 +224,14 @@ mod tests {
                     anchor: anchor("3"),
                     label: "C".to_owned(),
                     to: Ok("@c@example.com".to_owned()),
+                    closes: None,
                 },
                 Letter {
-                    kind: LetterKind::Reset,
+                    kind: LetterKind::ClosingSoon,
                     anchor: anchor("4"),
                     label: "D".to_owned(),
                     to: Err("no manager".to_owned()),
+                    closes: Some(at),
                 },
             ],
             orphans: Vec::new(),
@@ -246,7 +248,7 @@ mod tests {
              crm,update,mover,\"'=HYPERLINK(\"\"x\"\")\",1,,attribute,phone,1,'+49 1,no\r\n\
              crm,delete,retention,\"B,\\u{a}\"\"\",2,,,,,,yes\r\n\
              crm,letter,,C,3,,to,welcome,,'@c@example.com,no\r\n\
-             crm,letter,,D,4,,no address,reset,,no manager,no\r\n"
+             crm,letter,,D,4,,no address,closing-soon before 2026-01-05T08:00:00Z,,no manager,no\r\n"
         );
     }
 

@@ -308,7 +308,7 @@ fn lists(plan: &Plan) -> Vec<view::List> {
         ),
         list(
             "Letters",
-            "Sent once their changes are confirmed; their words and passwords are not shown.",
+            "Sent once their changes are confirmed, and warnings before a window closes; their words and passwords are not shown.",
             &["Letter", "For", "To"],
             plan.letters.iter().map(letter).collect(),
             false,
@@ -337,7 +337,7 @@ fn letter(letter: &Letter) -> Vec<String> {
         Ok(to) => to.clone(),
         Err(why) => format!("no address: {why}"),
     };
-    vec![letter.kind.to_string(), letter.label.clone(), to]
+    vec![text::kind(letter), letter.label.clone(), to]
 }
 
 fn account(id: Option<&crate::model::AccountId>) -> String {

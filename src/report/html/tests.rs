@@ -49,6 +49,7 @@ fn plan() -> Plan {
                 anchor: Anchor::new("1").unwrap(),
                 label: HOSTILE.to_owned(),
                 to,
+                closes: None,
             })
             .into(),
         orphans: Vec::new(),

@@ -23,7 +23,7 @@ pub use explain::{Explanation, explain};
 pub use orders::{freeze_status, frozen, given, overrides, trail};
 pub use result::{ChangeResult, ResultState, failure, remarks, results};
 pub use status::status;
-pub use tail::counts;
+pub use tail::{counts, kind};
 pub use windows::windows;
 
 /// The whole plan with what the guard said about it.

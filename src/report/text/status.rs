@@ -249,8 +249,7 @@ mod tests {
             "edge at 2026-11-22T18:00:00Z",
             "report weekly",
             "the vault is damaged: record 3",
-            "7 secrets opened at 2026-11-22T08:00:01Z",
-            "some with an old key",
+            "7 secrets opened at 2026-11-22T08:00:01Z, some with an old key",
             "disk full",
         ] {
             assert!(text.contains(part), "{part}:\n{text}");

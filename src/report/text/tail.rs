@@ -44,6 +44,15 @@ pub(super) fn letters(letters: &[Letter], out: &mut Page) {
     }
 }
 
+/// Which letter it is, and for a warning, of what.
+#[must_use]
+pub fn kind(letter: &Letter) -> String {
+    match letter.closes {
+        Some(at) => format!("{} before {at}", letter.kind),
+        None => letter.kind.to_string(),
+    }
+}
+
 fn letter(letter: &Letter, out: &mut Page) {
     let who = safe::text(&letter.label);
     let closes = letter

@@ -195,6 +195,31 @@ fn run_as(company: &Company, ids: &[&str], args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// What those who may look may do.
+const LOOKS: [&[&str]; 6] = [
+    &["status"],
+    &["plan"],
+    &["explain", "p001"],
+    &["freeze", "status"],
+    &["override", "list"],
+    &["override", "list", "--all"],
+];
+/// What only those may do who may act.
+const ACTS: [&[&str]; 10] = [
+    &["sync"],
+    &["reload"],
+    &["log-level", "info"],
+    &["freeze", "on", "--reason", "x"],
+    &["freeze", "off"],
+    &["override", "suspend", "p001", "--reason", "x"],
+    &[
+        "override", "grant", "p001", "--until", "2h", "--reason", "x",
+    ],
+    &["override", "revoke", "p001"],
+    &["release", "app", "--plan", "0123456789ab"],
+    &["release", "--source", "company"],
+];
+
 #[test]
 fn who_may_do_what_is_decided_by_the_kernels_word() {
     let mut company = quiet(3);
@@ -227,36 +252,14 @@ fn who_may_do_what_is_decided_by_the_kernels_word() {
     let nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"];
     // In the group of the socket, but in neither by the kernel's word about the process or by the system's groups.
     let hanger_on = ["--reuid=nobody", "--regid=nogroup", "--groups=games"];
-    let looks: [&[&str]; 6] = [
-        &["status"],
-        &["plan"],
-        &["explain", "p001"],
-        &["freeze", "status"],
-        &["override", "list"],
-        &["override", "list", "--all"],
-    ];
-    let acts: [&[&str]; 10] = [
-        &["sync"],
-        &["reload"],
-        &["log-level", "info"],
-        &["freeze", "on", "--reason", "x"],
-        &["freeze", "off"],
-        &["override", "suspend", "p001", "--reason", "x"],
-        &[
-            "override", "grant", "p001", "--until", "2h", "--reason", "x",
-        ],
-        &["override", "revoke", "p001"],
-        &["release", "app", "--plan", "0123456789ab"],
-        &["release", "--source", "company"],
-    ];
-    for args in looks {
+    for args in LOOKS {
         allowed(&run_as(&company, &viewer, args), args);
         allowed(&run_as(&company, &operator, args), args);
         for ids in [&nobody, &hanger_on] {
             refused(&run_as(&company, ids, args), "\"games\" may look", args);
         }
     }
-    for args in acts {
+    for args in ACTS {
         for ids in [&viewer, &nobody, &hanger_on] {
             refused(&run_as(&company, ids, args), "\"staff\" may do this", args);
         }
@@ -268,7 +271,7 @@ fn who_may_do_what_is_decided_by_the_kernels_word() {
         status["freeze"].is_null() && status["overrides"] == serde_json::json!([]),
         "{status:#}"
     );
-    for args in acts {
+    for args in ACTS {
         allowed(&run_as(&company, &operator, args), args);
     }
     let log = service.log();
