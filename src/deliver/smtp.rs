@@ -148,7 +148,7 @@ impl Smtp {
 }
 
 fn never(error: &lettre::error::Error) -> DeliverError {
-    DeliverError::Never(chain(error))
+    DeliverError::Never(chain(error, &Veil::default()))
 }
 
 fn parse(address: &str) -> Result<Address, DeliverError> {
