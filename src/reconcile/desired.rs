@@ -43,8 +43,7 @@ pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desir
     let Presence::Present(identity) = &person.presence else {
         return None;
     };
-    let scope = situation.mapping.scope(identity);
-    let projection = situation.mapping.project(identity);
+    let (scope, projection) = situation.mapping.judge(identity);
     let mut reasons = person.imposed.clone();
     let dates = dates(identity, &projection, situation.now, &mut reasons);
     if identity.state.disabled {

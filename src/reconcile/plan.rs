@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rayon::iter::IntoParallelRefIterator as _;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::correlate::{self, Correlation, Matcher};
 use super::desired::{Desired, desire};
@@ -21,16 +23,24 @@ pub struct Reconciled {
     pub settled: BTreeMap<Anchor, Option<Timestamp>>,
 }
 
+/// So many people at least are worth another thread.
+const TOGETHER: usize = 64;
+/// So many people's wishes and changes are held at the same time.
+const AT_A_TIME: usize = 4096;
+
 /// Decides what is to be done in one target. Pure: the same situation always gives the same plan.
 #[must_use]
 pub fn reconcile(situation: &Situation<'_>) -> Reconciled {
     let mut people: Vec<&Person> = situation.people.iter().collect();
     people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
     let matcher = Matcher::new(situation);
-    let mut desired: BTreeMap<Anchor, Desired> = people
-        .iter()
+    // Nobody's wishes depend on anybody else's.
+    let wishes: Vec<(Anchor, Desired)> = people
+        .par_iter()
+        .with_min_len(TOGETHER)
         .filter_map(|person| Some((person.anchor.clone(), desire(person, situation)?)))
         .collect();
+    let mut desired: BTreeMap<Anchor, Desired> = wishes.into_iter().collect();
     let mut correlations: BTreeMap<Anchor, Correlation> = people
         .iter()
         .map(|person| {
@@ -43,15 +53,28 @@ pub fn reconcile(situation: &Situation<'_>) -> Reconciled {
     let mut plan = empty(situation);
     plan.orphans = correlate::orphans(situation, &correlations);
     let mut settled = BTreeMap::new();
-    for person in people {
+    let decided = people.chunks(AT_A_TIME).flat_map(|people| {
         // Taken out, so that memory goes from wishes to changes instead of holding both for everybody.
-        let wanted = desired.remove(&person.anchor);
-        let wanted = wanted.as_ref();
-        let mut decision = decide_one(person, wanted, &correlations, &matcher, situation);
+        let cases: Vec<_> = people
+            .iter()
+            .map(|person| (*person, desired.remove(&person.anchor)))
+            .collect();
+        let decided: Vec<_> = cases
+            .into_par_iter()
+            .with_min_len(TOGETHER)
+            .map(|(person, wanted)| {
+                let wanted = wanted.as_ref();
+                let decision = decide_one(person, wanted, &correlations, &matcher, situation);
+                let pending = wanted.is_some_and(|w| w.pending && w.reasons.is_empty());
+                (person, decision, pending)
+            })
+            .collect();
+        decided
+    });
+    for (person, mut decision, pending) in decided {
         if let Some(why) = names.get(&person.anchor) {
             give_up(person, why, &mut decision);
         }
-        let pending = wanted.is_some_and(|wanted| wanted.pending && wanted.reasons.is_empty());
         if pending {
             plan.pending.insert(person.anchor.clone());
         } else if decision.held.is_empty() {

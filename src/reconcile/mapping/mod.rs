@@ -148,11 +148,7 @@ impl Mapping {
     pub fn scope(&self, identity: &Identity) -> Scope {
         match Facts::new(&self.library, identity) {
             Ok(facts) => self.scope.judge(&self.engine, &facts),
-            Err(why) => Scope {
-                inside: false,
-                clauses: Vec::new(),
-                error: Some(why),
-            },
+            Err(why) => Scope::unknown(&why),
         }
     }
 
@@ -161,21 +157,36 @@ impl Mapping {
     /// Dates that cannot be read are an error of [`Self::scope`] and missing here.
     #[must_use]
     pub fn project(&self, identity: &Identity) -> Projection {
-        let facts = match Facts::new(&self.library, identity) {
-            Ok(facts) => facts,
-            Err(why) => return self.held(&why),
-        };
+        match Facts::new(&self.library, identity) {
+            Ok(facts) => self.project_facts(&facts),
+            Err(why) => self.held(&why),
+        }
+    }
+
+    /// [`Self::scope`] and [`Self::project`] in one.
+    #[must_use]
+    pub fn judge(&self, identity: &Identity) -> (Scope, Projection) {
+        match Facts::new(&self.library, identity) {
+            Ok(facts) => {
+                let scope = self.scope.judge(&self.engine, &facts);
+                (scope, self.project_facts(&facts))
+            }
+            Err(why) => (Scope::unknown(&why), self.held(&why)),
+        }
+    }
+
+    fn project_facts(&self, facts: &Arc<Facts>) -> Projection {
         let root = facts.root();
         let mut attributes = BTreeMap::new();
         for attribute in &self.attributes {
-            let projected = attribute.project(&self.engine, &facts, &root);
+            let projected = attribute.project(&self.engine, facts, &root);
             attributes.insert(attribute.rule.name.clone(), projected);
         }
         let mut names = BTreeSet::new();
         let granted = self
             .entitlements
             .iter()
-            .try_for_each(|entitlement| entitlement.grant(&self.engine, &facts, &root, &mut names));
+            .try_for_each(|entitlement| entitlement.grant(&self.engine, facts, &root, &mut names));
         let matches = self.matches.iter();
         let matches = matches.map(|found| self.engine.run(&found.program, &root).ok());
         let (starts, ends) = if self.scope.has_dates() {

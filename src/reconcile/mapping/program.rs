@@ -24,6 +24,8 @@ enum Form {
     Constant(Option<Value>),
     /// A template: its result is text.
     Text,
+    /// A template that is one name and nothing else, this one.
+    Name(String),
     /// An expression: its result has a type.
     Typed,
 }
@@ -139,13 +141,19 @@ impl Engine {
             let program = Program::constant(field, source, account_text(source));
             return Ok((program, Vec::new()));
         }
-        let program = Program::new(field, source, Form::Text, strict);
+        let mut program = Program::new(field, source, Form::Text, strict);
         self.add(&program, source.to_owned())?;
         let open = self
             .env(&program)
             .get_template(field)?
             .undeclared_variables(false);
-        Ok((program, open.into_iter().collect()))
+        let open: Vec<String> = open.into_iter().collect();
+        if let [name] = open.as_slice()
+            && super::scan::only_name(source) == Some(name.as_str())
+        {
+            program.form = Form::Name(name.clone());
+        }
+        Ok((program, open))
     }
 
     /// Compiles an expression. The second value is the set of names it leaves open.
@@ -173,6 +181,7 @@ impl Engine {
     pub fn run(&self, program: &Program, root: &Jinja) -> Result<Value, Failure> {
         let found = match &program.form {
             Form::Constant(value) => Ok(value.clone()),
+            Form::Name(name) => self.named(program, name, root),
             Form::Text => self.text(program, root),
             Form::Typed => self
                 .value(program, root)
@@ -190,13 +199,22 @@ impl Engine {
     pub fn holds(&self, program: &Program, root: &Jinja) -> Result<bool, String> {
         let found = match &program.form {
             Form::Constant(value) => return Ok(matches!(value, Some(Value::Bool(true)))),
-            Form::Text => self.text(program, root).map(|text| text.is_some()),
+            Form::Name(_) | Form::Text => self.text(program, root).map(|text| text.is_some()),
             Form::Typed => self.value(program, root).map(|value| value.is_true()),
         };
         match found.map_err(|error| failure(program, &error)) {
             Ok(holds) => Ok(holds),
             Err(Failure::Missing) => Ok(false),
             Err(Failure::Broken(why)) => Err(why),
+        }
+    }
+
+    /// What a name stands for, without running the engine where it is a text: most of a mapping is that.
+    fn named(&self, program: &Program, name: &str, root: &Jinja) -> Result<Option<Value>, Error> {
+        let value = root.get_attr(name)?;
+        match value.as_str().filter(|text| text.len() <= LARGEST) {
+            Some(text) => Ok(account_text(text)),
+            None => self.text(program, root),
         }
     }
 
@@ -241,7 +259,7 @@ impl Program {
     pub fn fixed(&self) -> Option<&Value> {
         match &self.form {
             Form::Constant(value) => value.as_ref(),
-            Form::Text | Form::Typed => None,
+            Form::Text | Form::Name(_) | Form::Typed => None,
         }
     }
 }

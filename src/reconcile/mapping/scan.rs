@@ -202,6 +202,14 @@ pub(super) fn is_strict(tokens: &[Token<'_>]) -> bool {
         .any(|token| ["~", "<", ">"].iter().any(|mark| token.is(mark)))
 }
 
+/// The name that a template consists of, if it is nothing but `{{ name }}`.
+pub(super) fn only_name(template: &str) -> Option<&str> {
+    let name = template.strip_prefix("{{")?.strip_suffix("}}")?;
+    let name = name.trim_matches(' ');
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(plain)).then_some(name)
+}
+
 /// Sorts the names among tokens by the role they play.
 pub(super) fn mentions<'t>(tokens: &[Token<'t>]) -> Mentions<'t> {
     let mut found = Mentions::default();
@@ -312,5 +320,17 @@ mod tests {
         }
         assert_eq!(fixed_ends("crm-{{ group }}-x"), Some(("crm-", "-x")));
         assert_eq!(fixed_ends("plain"), None);
+        assert_eq!(only_name("{{ mail }}"), Some("mail"));
+        for text in [
+            "{{ a.b }}",
+            "{{- a }}",
+            "{{ a }}\n",
+            " {{ a }}",
+            "{{ a | b }}",
+            "{{ }}",
+            "{{ a }}{{ b }}",
+        ] {
+            assert_eq!(only_name(text), None, "{text}");
+        }
     }
 }

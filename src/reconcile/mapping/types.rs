@@ -85,6 +85,17 @@ pub struct Scope {
     pub error: Option<String>,
 }
 
+impl Scope {
+    /// It cannot be said.
+    pub(super) fn unknown(why: &str) -> Self {
+        Self {
+            inside: false,
+            clauses: Vec::new(),
+            error: Some(why.to_owned()),
+        }
+    }
+}
+
 /// What a mapping makes of one identity.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Projection {
