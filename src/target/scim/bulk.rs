@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::ScimConnector;
 use super::api::USERS;
@@ -110,11 +110,13 @@ impl ScimConnector {
         draft: &'a AccountDraft,
     ) -> Result<Operation<'a>, ConnectorError> {
         let (user, extra) = self.resource_of(draft)?;
-        let whole =
-            json!({"method": "POST", "path": "/Users", "bulkId": at.to_string(), "data": user});
-        let bytes = serde_json::to_vec(&whole).map_err(|_| {
+        // Around the user as it is: nothing is copied only to be written.
+        let mut bytes =
+            format!(r#"{{"method":"POST","path":"/Users","bulkId":"{at}","data":"#).into_bytes();
+        serde_json::to_writer(&mut bytes, &user).map_err(|_| {
             ConnectorError::Rejected("the request cannot be written as JSON".to_owned())
         })?;
+        bytes.push(b'}');
         Ok(Operation {
             at,
             draft,
@@ -161,14 +163,15 @@ impl ScimConnector {
             .into_iter()
             .map(|operation| {
                 let result = by_id.get(operation.at.to_string().as_str());
-                let created = result.map_or_else(|| Err(unsaid()), |r| self.judge(r, &operation));
-                (operation.at, created)
+                let at = operation.at;
+                let created = result.map_or_else(|| Err(unsaid()), |r| self.judge(r, operation));
+                (at, created)
             })
             .collect()
     }
 
     /// One operation by its own status (RFC 7644 §3.7.3).
-    fn judge(&self, result: &Map<String, Json>, operation: &Operation<'_>) -> Created {
+    fn judge(&self, result: &Map<String, Json>, operation: Operation<'_>) -> Created {
         let status = status(result).ok_or_else(unsaid)?;
         let response = lookup(result, "response").filter(|response| response.is_object());
         if status.is_success() {
@@ -195,7 +198,7 @@ impl ScimConnector {
         &self,
         result: &Map<String, Json>,
         response: Option<&Json>,
-        operation: &Operation<'_>,
+        operation: Operation<'_>,
     ) -> Created {
         let whole =
             |resource: &&Json| wire::id(resource).is_some() && text(resource, "userName").is_some();
@@ -206,7 +209,7 @@ impl ScimConnector {
             .and_then(Json::as_str)
             .and_then(|location| self.api.origin().id_in(location, USERS).ok())
             .ok_or_else(unsaid)?;
-        let mut resource = operation.user.clone();
+        let mut resource = operation.user;
         if let Some(object) = resource.as_object_mut() {
             object.insert("id".to_owned(), Json::String(id));
         }
@@ -264,6 +267,8 @@ fn unsaid() -> ConnectorError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
