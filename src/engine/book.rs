@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 
 use super::intent::intent;
 use super::password::{Passwords, Prepared};
@@ -11,6 +14,9 @@ use crate::model::{Anchor, Change, Shadow};
 use crate::reconcile::mapping::Mapping;
 use crate::store::{Conclusion, Intent, OpId, State, StoreError};
 use crate::target::AccountWriter;
+
+/// So many changes at least are worth another thread.
+pub(super) const TOGETHER: usize = 32;
 
 /// One change on its way, its intent durable.
 pub(super) struct Step {
@@ -72,13 +78,13 @@ impl Book {
     /// Makes intents durable.
     fn begin(&self, changes: Vec<Arc<Change>>) -> Result<Vec<Step>, StoreError> {
         let bench = self.bench();
-        let befores = changes.iter().map(|change| self.shadow(&change.anchor));
-        let befores = befores.collect::<Result<Vec<_>, _>>()?;
+        let befores = self.shadows(changes.iter().map(|change| &change.anchor))?;
         // Whatever is to be sent is sealed before anything says that it is to be sent.
         let passwords = self.passwords.prepare(&changes, &befores, &self.state)?;
         let intents: Vec<Intent> = changes
-            .iter()
+            .par_iter()
             .zip(befores)
+            .with_min_len(TOGETHER)
             .map(|(change, before)| intent(change, before, &bench))
             .collect();
         let ops = self.state.intend(&self.target, self.run, &intents)?;
@@ -93,8 +99,11 @@ impl Book {
             .collect())
     }
 
-    /// Somebody's shadow as the last conclusion left it.
-    pub(super) fn shadow(&self, anchor: &Anchor) -> Result<Option<Shadow>, StoreError> {
-        self.state.shadow(&self.target, anchor)
+    /// People's shadows as the last conclusion left them, in their order.
+    pub(super) fn shadows<'a>(
+        &self,
+        anchors: impl Iterator<Item = &'a Anchor>,
+    ) -> Result<Vec<Option<Shadow>>, StoreError> {
+        self.state.shadows_of(&self.target, anchors)
     }
 }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 
-use super::apply::{Applying, Done, Progress, WINDOW};
+use super::apply::{Applying, Done, Progress};
+use super::book;
 use super::intent::{intent, summary};
-use super::perform::{Performed, failed};
+use super::perform::{Bench, Performed, failed};
 use super::result::ChangeStatus;
 use crate::model::{AccountId, Change, Effect, Life, MembershipChange, Shadow};
 use crate::store::{OpId, ShadowMove, StoreError};
@@ -15,7 +19,9 @@ use crate::target::ConnectorError;
 
 /// So many people's entitlements are begun before the first group is sent: with fewer, every large group would be sent
 /// many times over, a few members each. Repeating a membership after a crash does no harm.
-const TOGETHER: usize = 64 * WINDOW;
+const TOGETHER: usize = 32_768;
+/// So many intents, or outcomes, are made durable by one write to the disk.
+const WRITTEN: usize = 4096;
 
 /// One person whose entitlements are on their way. Of the account only the id is kept: these are many.
 struct Member {
@@ -34,7 +40,7 @@ pub(super) async fn entitle(
 ) -> Result<(), StoreError> {
     for together in changes.chunks(TOGETHER) {
         let mut members = Vec::with_capacity(together.len());
-        for window in together.chunks(WINDOW) {
+        for window in together.chunks(WRITTEN) {
             let steps = by.book.turn(Vec::new(), progress.ready(window, by)).await?;
             members.extend(steps.into_iter().map(|step| Member {
                 // The account of a newcomer was made earlier in this run: its id is in the shadow, not in the plan.
@@ -44,21 +50,38 @@ pub(super) async fn entitle(
             }));
         }
         let answers = send_all(&members, by).await;
-        for window in members.chunks(WINDOW) {
-            let mut done = Vec::with_capacity(window.len());
-            for member in window {
-                let before = by.book.shadow(&member.change.anchor)?;
-                done.push(Done {
-                    change: Arc::clone(&member.change),
-                    op: member.op,
-                    performed: member.outcome(before, &answers, by),
-                });
-            }
+        let mut recording = None;
+        for window in members.chunks(WRITTEN) {
+            let done = tokio::task::block_in_place(|| ended(window, &answers, by))?;
             let outcomes = progress.judge(done, by);
-            by.book.turn(outcomes, Vec::new()).await?;
+            // The next ones are judged while these are written.
+            if let Some(before) = recording.replace(by.book.turn(outcomes, Vec::new())) {
+                before.await?;
+            }
+        }
+        if let Some(last) = recording {
+            last.await?;
         }
     }
     Ok(())
+}
+
+/// How it ended for these people.
+fn ended(
+    members: &[Member],
+    answers: &Answers,
+    by: &Applying<'_>,
+) -> Result<Vec<Done>, StoreError> {
+    let anchors = members.iter().map(|member| &member.change.anchor);
+    let befores = by.book.shadows(anchors)?;
+    let bench = by.book.bench();
+    let one = |(member, before): (&Member, Option<Shadow>)| Done {
+        change: Arc::clone(&member.change),
+        op: member.op,
+        performed: member.outcome(before, answers, &bench),
+    };
+    let all = members.par_iter().zip(befores);
+    Ok(all.with_min_len(book::TOGETHER).map(one).collect())
 }
 
 /// Sends every group once, several at a time.
@@ -109,13 +132,12 @@ fn group<'a>(
 
 impl Member {
     /// What one person's groups say together: what was confirmed is recorded, what failed is tried again.
-    fn outcome(&self, before: Option<Shadow>, answers: &Answers, by: &Applying<'_>) -> Performed {
-        let bench = by.book.bench();
+    fn outcome(&self, before: Option<Shadow>, answers: &Answers, bench: &Bench<'_>) -> Performed {
         let Some(id) = &self.account else {
             let error = ConnectorError::NotFound("the account has no id".to_owned());
-            return failed(&intent(&self.change, before, &bench), &error, &bench);
+            return failed(&intent(&self.change, before, bench), &error, bench);
         };
-        let mut shadow = before.unwrap_or_else(|| intent(&self.change, None, &bench).after);
+        let mut shadow = before.unwrap_or_else(|| intent(&self.change, None, bench).after);
         shadow.account.get_or_insert_with(|| id.clone());
         let mut errors = Vec::new();
         let mut stop = None;

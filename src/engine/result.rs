@@ -209,6 +209,12 @@ impl TargetReport {
         }
     }
 
+    /// Something else went wrong after the run.
+    pub(super) fn add_error(&mut self, error: &EngineError, dry: bool) {
+        self.error.get_or_insert_with(|| error.to_string());
+        self.outcome = self.outcome.max(self.judge(dry));
+    }
+
     /// Changes that were allowed and not made.
     pub fn unmade(&self) -> impl Iterator<Item = &ChangeResult> {
         self.results.iter().filter(|result| !result.is_made())

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument as _;
 
 use super::flow::OneTarget;
 use super::gather::View;
 use super::result::{RunReport, TargetReport};
 use super::{EngineError, Session, Snapshot};
+use crate::store::StoreError;
 
 /// Where a run takes people from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,9 +63,11 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
         .map(|target| target.source.as_str())
         .collect();
     let only = names.len() == 1;
+    let mut remembering = Vec::new();
     for name in names {
-        match session.snapshot(name, request.read, dry).await {
-            Ok(snapshot) => {
+        match session.read(name, request.read, dry).await {
+            Ok((snapshot, writing)) => {
+                remembering.push((name.to_owned(), writing));
                 sources.insert(name.to_owned(), snapshot.describe());
                 snapshots.insert(name.to_owned(), Ok(snapshot));
             }
@@ -74,7 +78,7 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
         }
     }
     let mut tasks = Vec::new();
-    for spec in targets {
+    for spec in &targets {
         let one = match snapshots.get(&spec.source) {
             Some(Ok(snapshot)) => Ok(Arc::clone(snapshot)),
             Some(Err(why)) => Err(why.clone()),
@@ -86,11 +90,11 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
             run,
             dry,
         };
-        let session = session.clone();
+        let (session, name) = (session.clone(), spec.name.clone());
         tasks.push(tokio::spawn(async move {
             match one {
-                Ok(snapshot) => session.run_target(&spec.name, snapshot, how).await,
-                Err(why) => TargetReport::unread(&spec.name, why),
+                Ok(snapshot) => session.run_target(&name, snapshot, how).await,
+                Err(why) => TargetReport::unread(&name, why),
             }
         }));
     }
@@ -98,6 +102,17 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
     for task in tasks {
         // A panic inside is a report already; none is lost.
         reports.extend(task.await.ok());
+    }
+    for (source, writing) in remembering {
+        if let Err(error) = writing.ended().await {
+            let theirs = targets.iter().filter(|spec| spec.source == source);
+            let theirs: BTreeSet<&str> = theirs.map(|spec| spec.name.as_str()).collect();
+            for report in &mut reports {
+                if theirs.contains(report.target.as_str()) {
+                    report.add_error(&error, dry);
+                }
+            }
+        }
     }
     let ended = session.clock.now();
     Ok(RunReport {
@@ -122,8 +137,27 @@ pub struct TargetRun {
     pub dry: bool,
 }
 
+/// What was read of a source, on its way into the store.
+struct Remembering(Option<JoinHandle<Result<(), StoreError>>>);
+
+impl Remembering {
+    /// Waits until it is remembered.
+    async fn ended(self) -> Result<(), EngineError> {
+        let Some(writing) = self.0 else {
+            return Ok(());
+        };
+        match writing.await.map_err(JoinError::try_into_panic) {
+            Ok(written) => Ok(written?),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Only when the whole program ends: what was not written is read again.
+            Err(Err(_cancelled)) => Ok(()),
+        }
+    }
+}
+
 impl Session {
-    /// Everybody in a source, for any number of targets. What was read is remembered, unless this is for a dry run.
+    /// Everybody in a source, for any number of targets. What was read is remembered when this returns, unless this is for
+    /// a dry run.
     ///
     /// # Errors
     /// When the store fails, or the source cannot be read and never was.
@@ -133,17 +167,34 @@ impl Session {
         read: Read,
         dry: bool,
     ) -> Result<Arc<Snapshot>, EngineError> {
+        let (snapshot, writing) = self.read(source, read, dry).await?;
+        writing.ended().await?;
+        Ok(snapshot)
+    }
+
+    /// As [`Self::snapshot`], while what was read is still being remembered. Nothing that is decided meanwhile needs it:
+    /// if it is lost, the next read finds the same people new or changed, and the marks of each target say what was done.
+    async fn read(
+        &self,
+        source: &str,
+        read: Read,
+        dry: bool,
+    ) -> Result<(Arc<Snapshot>, Remembering), EngineError> {
         let mut snapshot = match read {
             Read::Now => self.fetch(source).await?,
             Read::Stored => self.stored(source)?,
         };
+        let mut writing = None;
         if !dry && read == Read::Now {
             if snapshot.is_complete() {
                 self.forget_acceptance(source)?;
             }
-            tokio::task::block_in_place(|| snapshot.commit(&self.state))?;
+            writing = snapshot.take_news().map(|read| {
+                let (state, source) = (Arc::clone(&self.state), source.to_owned());
+                tokio::task::spawn_blocking(move || state.commit_read(&source, read))
+            });
         }
-        Ok(Arc::new(snapshot))
+        Ok((Arc::new(snapshot), Remembering(writing)))
     }
 
     /// Refuses to do anything for real at a time that is only assumed.

@@ -326,11 +326,9 @@ impl Snapshot {
         })
     }
 
-    /// Remembers the read. Whether anything was done about it is remembered per target, not here.
-    pub(super) fn commit(&mut self, state: &State) -> Result<(), EngineError> {
-        let Some(meta) = self.meta.take() else {
-            return Ok(());
-        };
+    /// What is to be remembered of the read, once. Whether anything was done about it is remembered per target, not here.
+    pub(super) fn take_news(&mut self) -> Option<ReadCommit> {
+        let meta = self.meta.take()?;
         let mut changed = Vec::with_capacity(self.changed.len());
         let mut rows = Vec::new();
         for (anchor, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
@@ -339,16 +337,12 @@ impl Snapshot {
                 None => rows.push((anchor.clone(), row.row)),
             }
         }
-        let gone = Vec::new();
-        Ok(state.commit_read(
-            &self.source,
-            ReadCommit {
-                changed,
-                rows,
-                gone,
-                meta,
-            },
-        )?)
+        Some(ReadCommit {
+            changed,
+            rows,
+            gone: Vec::new(),
+            meta,
+        })
     }
 
     /// Every anchor ever read from this source, with how it stands and its fingerprint.

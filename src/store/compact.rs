@@ -155,6 +155,7 @@ impl State {
     /// When the new journal cannot be written; the old one then stays.
     pub fn compact(&self) -> Result<(u64, u64), StoreError> {
         let mut inner = self.inner()?;
+        self.catch_up(&mut inner)?;
         let before = inner.journal.len();
         let path = self.dir.join("journal.log");
         let (journal, ledger) = compact(&path, &inner.journal, &inner.ledger)?;

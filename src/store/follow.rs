@@ -1,5 +1,10 @@
 //! Writing: first the journal, durably; then the cache follows. A cache that cannot follow stops everything.
+//!
+//! Shadows follow a little later, many at a time: an account that is made and then given its groups moves twice, and only
+//! what it comes to is written. Until then they are held in memory, and read from there. After a crash the next start
+//! replays what the cache lacks.
 
+use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::cache::{CacheError, Changes, Stamp};
@@ -7,6 +12,45 @@ use super::codec::CodecError;
 use super::error::StoreError;
 use super::journal::{Entry, Unwritten};
 use super::state::{CACHE, Inner, SUSPECT, State};
+
+/// Shadows are held back up to about so many bytes.
+const HELD_BACK: usize = 16 << 20;
+/// Shadows written in one batch; large batches cost memory.
+const BATCH: usize = 128;
+
+/// The newest shadows, which the journal has and the cache does not have yet: by key, as the cache will have them, or
+/// `None` for those that are gone.
+#[derive(Debug, Default)]
+pub(super) struct Behind {
+    shadows: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    bytes: usize,
+    /// The stamp of the cache is older than they are.
+    unstamped: bool,
+}
+
+impl Behind {
+    /// What becomes of a shadow.
+    pub(super) fn put(&mut self, key: Vec<u8>, payload: Option<Vec<u8>>) {
+        self.unstamped = true;
+        let size = |payload: &Option<Vec<u8>>| payload.as_ref().map_or(0, Vec::len);
+        self.bytes += key.len() + size(&payload);
+        let length = key.len();
+        if let Some(before) = self.shadows.insert(key, payload) {
+            self.bytes -= length + size(&before);
+        }
+    }
+
+    /// A shadow that is held back: its payload, or that it is gone.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        let found = self.shadows.get(key)?;
+        Some(found.as_deref())
+    }
+
+    /// Whether it is time to write them.
+    pub(super) fn is_much(&self) -> bool {
+        self.bytes > HELD_BACK
+    }
+}
 
 impl State {
     /// The inner state, unless a write failed half way.
@@ -48,8 +92,11 @@ impl State {
     /// Commits to the cache together with where the journal stands. After the journal has the facts,
     /// a cache that cannot follow stops everything: the next start replays.
     pub(super) fn follow(&self, inner: &mut Inner, changes: Changes) -> Result<(), StoreError> {
+        self.catch_up(inner)?;
         let done = self.cache.commit(self.stamped(inner, changes)?);
-        self.followed(inner, done)
+        self.followed(inner, done)?;
+        inner.behind.unstamped = false;
+        Ok(())
     }
 
     /// As [`Self::follow`], to be made durable by the next one.
@@ -58,8 +105,34 @@ impl State {
         inner: &mut Inner,
         changes: Changes,
     ) -> Result<(), StoreError> {
+        self.catch_up(inner)?;
         let done = self.cache.apply(self.stamped(inner, changes)?);
-        self.followed(inner, done)
+        self.followed(inner, done)?;
+        inner.behind.unstamped = false;
+        Ok(())
+    }
+
+    /// Writes what was held back. Without a stamp: after a crash it is replayed again, which changes nothing.
+    pub(super) fn catch_up(&self, inner: &mut Inner) -> Result<(), StoreError> {
+        inner.behind.bytes = 0;
+        let shadows = std::mem::take(&mut inner.behind.shadows);
+        let mut shadows: Vec<_> = shadows.into_iter().collect();
+        // Neighbours together: they share pages.
+        shadows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut changes = Changes::default();
+        for (key, payload) in shadows {
+            match payload {
+                Some(payload) => changes.put(key, &payload),
+                None => changes.remove(key),
+            }
+            if changes.len() >= BATCH {
+                self.follow_partly(inner, std::mem::take(&mut changes))?;
+            }
+        }
+        if changes.len() > 0 {
+            self.follow_partly(inner, changes)?;
+        }
+        Ok(())
     }
 
     fn stamped(&self, inner: &Inner, mut changes: Changes) -> Result<Changes, StoreError> {
@@ -114,5 +187,17 @@ impl State {
             &self.dir,
             format!("a value cannot be written: {e}; please report this"),
         )
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // Else the next start would replay it.
+        if let Ok(mut inner) = self.inner()
+            && inner.behind.unstamped
+            && let Err(error) = self.follow_later(&mut inner, Changes::default())
+        {
+            tracing::warn!(%error, "the cache is behind the journal; the next start makes up for it");
+        }
     }
 }

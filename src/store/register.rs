@@ -118,7 +118,7 @@ impl State {
         }
         if rows.len() as u64 != inner.ledger.count(target) {
             rows.clear();
-            self.scan_shadows(&inner, target, &mut |shadow, generation| {
+            self.scan_shadows(&mut inner, target, &mut |shadow, generation| {
                 let row = RegisterRow::of(&shadow, attributes);
                 rows.insert(shadow.anchor, (generation, row));
             })?;

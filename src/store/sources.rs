@@ -4,12 +4,13 @@
 //! if the mark is found later, the commit was interrupted, and every fingerprint is treated as unknown.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
 
 use super::cache::{CacheError, Changes};
 use super::codec;
 use super::error::StoreError;
 use super::keys::{self, Kind};
-use super::state::{Inner, State};
+use super::state::State;
 use super::targets::content;
 use super::types::{IndexRow, ReadCommit, SourceIndex, SourceMeta};
 use crate::model::{Anchor, Fingerprint, Identity};
@@ -25,7 +26,7 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if a record is, or if rows are missing.
     pub fn source_index(&self, source: &str) -> Result<SourceIndex, StoreError> {
-        let _inner = self.inner()?;
+        let _reading = self.reading()?;
         self.load_index(source).map_err(|e| self.doubt(e))
     }
 
@@ -58,7 +59,7 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if the record is.
     pub fn source_meta(&self, source: &str) -> Result<Option<SourceMeta>, StoreError> {
-        let _inner = self.inner()?;
+        let _reading = self.reading()?;
         let stored = self.load_meta(source).map_err(|e| self.doubt(e))?;
         Ok(stored.map(|(_, meta)| meta))
     }
@@ -95,7 +96,7 @@ impl State {
         source: &str,
         each: &mut dyn FnMut(Identity),
     ) -> Result<(), StoreError> {
-        let _inner = self.inner()?;
+        let _reading = self.reading()?;
         self.scan_identities(source, each)
             .map_err(|e| self.doubt(e))
     }
@@ -125,14 +126,20 @@ impl State {
         }
     }
 
-    /// Remembers what a read changed. After a crash in the middle, whoever was not
+    /// Held while the record of a source is read or written: nobody else may see it half written.
+    fn reading(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner().map(|_not_stopped| reading)
+    }
+
+    /// Remembers what a read changed. Others go on using the store meanwhile. After a crash in the middle, whoever was not
     /// written is new or changed to the next read. `rows` of people who are not in
     /// the index are ignored. With nothing changed only the meta is written.
     ///
     /// # Errors
     /// When it cannot be made durable.
     pub fn commit_read(&self, source: &str, read: ReadCommit) -> Result<(), StoreError> {
-        let mut inner = self.inner()?;
+        let _reading = self.reading()?;
         let ReadCommit {
             changed,
             rows,
@@ -142,7 +149,6 @@ impl State {
         let mut total = self.rows(source).map_err(|e| self.doubt(e))?;
         let mut writing = Writing {
             state: self,
-            inner: &mut inner,
             mark: keys::prefix(Kind::Reading, source),
             changes: Changes::default(),
         };
@@ -185,7 +191,7 @@ impl State {
         } = writing;
         changes.put(keys::prefix(Kind::Source, source), &payload);
         changes.remove(mark);
-        self.follow(&mut inner, changes)
+        self.follow(&mut *self.inner()?, changes)
     }
 
     /// How many rows the index has.
@@ -214,7 +220,6 @@ impl State {
 /// A commit that goes to the cache batch by batch; all but the last carry the mark of an unfinished commit.
 struct Writing<'a> {
     state: &'a State,
-    inner: &'a mut Inner,
     mark: Vec<u8>,
     changes: Changes,
 }
@@ -230,7 +235,7 @@ impl Writing<'_> {
         }
         let mut changes = std::mem::take(&mut self.changes);
         changes.put(self.mark.clone(), &[]);
-        self.state.follow_partly(self.inner, changes)
+        self.state.follow_partly(&mut *self.state.inner()?, changes)
     }
 }
 

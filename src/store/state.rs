@@ -11,6 +11,7 @@ use super::codec::CodecError;
 use super::entry::{self, Head, Moved};
 use super::error::StoreError;
 use super::files;
+use super::follow::Behind;
 use super::journal::{Header, Journal, Mark, Scan};
 use super::keys::{self, Kind};
 use super::ledger::Ledger;
@@ -33,6 +34,8 @@ pub struct State {
     pub(super) cache: Cache,
     pub(super) inner: Mutex<Inner>,
     pub(super) document_writes: AtomicU64,
+    /// Held while what a directory said is written or read as a whole.
+    pub(super) reading: Mutex<()>,
     opened: Opened,
     notes: Vec<String>,
     _lock: File,
@@ -45,6 +48,8 @@ pub(super) struct Inner {
     pub ledger: Ledger,
     /// By target, what the stored register lacks.
     pub registers: BTreeMap<String, Following>,
+    /// Shadows that the cache does not have yet.
+    pub behind: Behind,
     /// Set by a write that failed half way: nothing is written or believed after it.
     pub stopped: Option<String>,
 }
@@ -112,6 +117,7 @@ impl State {
             journal,
             ledger,
             registers: BTreeMap::new(),
+            behind: Behind::default(),
             stopped: None,
         };
         Ok(Self {
@@ -119,6 +125,7 @@ impl State {
             cache,
             inner: Mutex::new(inner),
             document_writes: AtomicU64::new(0),
+            reading: Mutex::default(),
             opened,
             notes,
             _lock: lock,

@@ -1,6 +1,11 @@
 //! Shadows, settled marks, intents and conclusions of targets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
+    ParallelIterator as _,
+};
 
 use super::cache::{CacheError, Changes};
 use super::codec::{self, CodecError};
@@ -19,8 +24,8 @@ const RESERVE: u64 = 16 << 20;
 /// Buckets written in one batch.
 const BATCH: usize = 512;
 
-/// Shadows written in one batch; large batches cost memory.
-const SHADOWS: usize = 128;
+/// So many records at least are worth another thread.
+const TOGETHER: usize = 32;
 
 /// A settled mark, and which shadow it was made for: once the shadow has moved, it means nothing.
 type Mark = (Anchor, Settled, u64);
@@ -31,18 +36,58 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if the cache does not agree with the journal.
     pub fn shadow(&self, target: &str, anchor: &Anchor) -> Result<Option<Shadow>, StoreError> {
-        let inner = self.inner()?;
+        let stored = self.stored_shadow(&*self.inner()?, target, anchor);
+        let shadow = stored.and_then(|stored| stored.as_ref().map(Stored::read).transpose());
+        shadow.map_err(|e| self.doubt(e))
+    }
+
+    /// The shadows of several identities, in their order.
+    ///
+    /// # Errors
+    /// As [`Self::shadow`].
+    pub fn shadows_of<'a>(
+        &self,
+        target: &str,
+        anchors: impl Iterator<Item = &'a Anchor>,
+    ) -> Result<Vec<Option<Shadow>>, StoreError> {
+        let stored = {
+            let inner = self.inner()?;
+            anchors
+                .map(|anchor| self.stored_shadow(&inner, target, anchor))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let read = |stored: &Option<Stored<'_>>| stored.as_ref().map(Stored::read).transpose();
+        let shadows = stored.and_then(|stored| {
+            let all = stored.par_iter().with_min_len(TOGETHER);
+            all.map(read).collect()
+        });
+        shadows.map_err(|e| self.doubt(e))
+    }
+
+    /// A shadow as it is stored.
+    fn stored_shadow<'a>(
+        &self,
+        inner: &Inner,
+        target: &str,
+        anchor: &'a Anchor,
+    ) -> Result<Option<Stored<'a>>, CacheError> {
         let Some(live) = inner.ledger.live(target, anchor.as_str()) else {
             return Ok(None);
         };
         let key = keys::by_anchor(Kind::Shadow, target, anchor);
-        let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
-        let shadow = payload.map(|payload| shadow_of(&payload, live.generation, anchor.as_str()));
-        match shadow {
-            Some(shadow) => shadow.map(Some).map_err(|e| self.doubt(e)),
-            None => Err(self.doubt(CacheError::Damaged(format!(
+        let payload = match inner.behind.get(&key) {
+            Some(payload) => payload.map(<[u8]>::to_vec),
+            None => self.cache.get(&key)?,
+        };
+        match payload {
+            Some(payload) => Ok(Some(Stored {
+                anchor,
+                generation: live.generation,
+                payload,
+            })),
+            None => Err(CacheError::Damaged(format!(
                 "the shadow of {anchor} in \"{target}\" is not as the journal says"
-            )))),
+            ))),
         }
     }
 
@@ -51,17 +96,18 @@ impl State {
     /// # Errors
     /// [`StoreError::Damaged`] if the cache does not agree with the journal; what was delivered until then is discarded.
     pub fn shadows(&self, target: &str, each: &mut dyn FnMut(Shadow)) -> Result<(), StoreError> {
-        let inner = self.inner()?;
-        self.scan_shadows(&inner, target, &mut |shadow, _generation| each(shadow))
+        let mut inner = self.inner()?;
+        self.scan_shadows(&mut inner, target, &mut |shadow, _generation| each(shadow))
     }
 
     /// As [`Self::shadows`], each with the journal entry it comes from.
     pub(super) fn scan_shadows(
         &self,
-        inner: &Inner,
+        inner: &mut Inner,
         target: &str,
         each: &mut dyn FnMut(Shadow, u64),
     ) -> Result<(), StoreError> {
+        self.catch_up(inner)?;
         let mut count = 0;
         let scanned = self.cache.scan(
             &keys::prefix(Kind::Shadow, target),
@@ -177,8 +223,9 @@ impl State {
             let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
             let rows = payload.map_or(Ok(Vec::new()), |payload| codec::decode(&payload));
             let mut rows: Vec<Mark> = rows.map_err(|e| self.doubt(content(e)))?;
+            let moved: HashSet<&Anchor> = marks.iter().map(|(anchor, _)| anchor).collect();
+            rows.retain(|(anchor, ..)| !moved.contains(anchor));
             for (anchor, settled) in marks {
-                rows.retain(|row| &row.0 != anchor);
                 if let Some(settled) = settled {
                     let generation = generation_of(&inner, target, anchor.as_str());
                     rows.push((anchor.clone(), *settled, generation));
@@ -215,8 +262,9 @@ impl State {
         let first = inner.journal.mark().seq + 1;
         let ops: Vec<OpId> = (first..).take(intents.len()).map(OpId).collect();
         let items = ops
-            .iter()
+            .par_iter()
             .zip(intents)
+            .with_min_len(TOGETHER)
             .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| self.unencodable(e))?;
@@ -234,28 +282,28 @@ impl State {
         }
         let mut inner = self.inner()?;
         let first = inner.journal.mark().seq + 1;
-        let mut items = Vec::with_capacity(conclusions.len());
-        let mut batches = vec![Changes::default()];
-        let mut following = inner.registers.get_mut(target);
-        for (generation, conclusion) in (first..).zip(conclusions) {
-            if let Some(following) = &mut following {
-                following.note(&conclusion.anchor, generation, &conclusion.shadow);
-            }
-            if let Some(batch) = batches.last_mut() {
-                let item = ended(batch, target, generation, conclusion);
-                items.push(item.map_err(|e| self.unencodable(e))?);
-                if batch.len() >= SHADOWS {
-                    batches.push(Changes::default());
-                }
+        let numbered: Vec<(u64, Conclusion)> = (first..).zip(conclusions).collect();
+        if let Some(following) = inner.registers.get_mut(target) {
+            for (generation, conclusion) in &numbered {
+                following.note(&conclusion.anchor, *generation, &conclusion.shadow);
             }
         }
+        let ended: Result<Vec<_>, _> = numbered
+            .into_par_iter()
+            .with_min_len(TOGETHER)
+            .map(|(generation, conclusion)| ended(target, generation, conclusion))
+            .collect();
+        let (items, moves): (Vec<_>, Vec<_>) =
+            ended.map_err(|e| self.unencodable(e))?.into_iter().unzip();
         self.append(&mut inner, &items)?;
         // The journal is durable. The cache may fall behind if the power fails now; the next start replays what it lacks.
-        let last = batches.pop().unwrap_or_default();
-        for batch in batches {
-            self.follow_partly(&mut inner, batch)?;
+        for (key, payload) in moves.into_iter().flatten() {
+            inner.behind.put(key, payload);
         }
-        self.follow_later(&mut inner, last)
+        if inner.behind.is_much() {
+            self.follow_later(&mut inner, Changes::default())?;
+        }
+        Ok(())
     }
 
     /// Operations begun and not concluded, in the order in which they were begun.
@@ -285,10 +333,10 @@ impl State {
         if let Some(following) = inner.registers.get_mut(target) {
             following.forget(anchor);
         }
-        let mut changes = Changes::default();
-        changes.remove(keys::by_anchor(Kind::Shadow, target, anchor));
         self.append(&mut inner, &[item])?;
-        self.follow(&mut inner, changes)
+        let key = keys::by_anchor(Kind::Shadow, target, anchor);
+        inner.behind.put(key, None);
+        self.follow(&mut inner, Changes::default())
     }
 
     /// What is remembered of a target.
@@ -351,19 +399,34 @@ impl State {
     }
 }
 
+/// A shadow as it is stored.
+struct Stored<'a> {
+    anchor: &'a Anchor,
+    generation: u64,
+    payload: Vec<u8>,
+}
+
+impl Stored<'_> {
+    fn read(&self) -> Result<Shadow, CacheError> {
+        shadow_of(&self.payload, self.generation, self.anchor.as_str())
+    }
+}
+
 /// Which journal entry an identity's shadow comes from; 0 if there is none.
 fn generation_of(inner: &Inner, target: &str, anchor: &str) -> u64 {
     let live = inner.ledger.live(target, anchor);
     live.map_or(0, |live| live.generation)
 }
 
+/// A key of the cache, and what is to be under it, if anything.
+type CacheMove = (Vec<u8>, Option<Vec<u8>>);
+
 /// The journal entry of a conclusion, and what it changes in the cache.
 fn ended(
-    changes: &mut Changes,
     target: &str,
     generation: u64,
     conclusion: Conclusion,
-) -> Result<Vec<u8>, CodecError> {
+) -> Result<(Vec<u8>, Option<CacheMove>), CodecError> {
     let Conclusion {
         op,
         anchor,
@@ -386,14 +449,17 @@ fn ended(
             let item = codec::encode_onto(head, &shadow)?;
             // The cache gets the very bytes that the journal has.
             let bytes = item.get(start..).ok_or(CodecError::Content)?;
-            changes.put(key, &shadow_payload(generation, bytes));
-            codec::encode_onto(item, &result)
+            let payload = shadow_payload(generation, bytes);
+            Ok((
+                codec::encode_onto(item, &result)?,
+                Some((key, Some(payload))),
+            ))
         }
         ShadowMove::Remove => {
-            changes.remove(key);
-            entry::write(head(Moved::Remove), &result)
+            let item = entry::write(head(Moved::Remove), &result)?;
+            Ok((item, Some((key, None))))
         }
-        ShadowMove::Keep => entry::write(head(Moved::Keep), &result),
+        ShadowMove::Keep => Ok((entry::write(head(Moved::Keep), &result)?, None)),
     }
 }
 

@@ -11,12 +11,13 @@ use crate::model::Anchor;
 const LISTED: usize = 100;
 
 impl State {
-    /// Re-reads everything and says what is wrong. Changes nothing.
+    /// Re-reads everything and says what is wrong. Corrects nothing.
     ///
     /// # Errors
     /// When files cannot be read at all.
     pub fn verify(&self) -> Result<Verification, StoreError> {
-        let inner = self.inner()?;
+        let mut inner = self.inner()?;
+        self.catch_up(&mut inner)?;
         let mut found = Verification {
             journal_bytes: inner.journal.len(),
             open: inner.ledger.open().len() as u64,

@@ -182,6 +182,27 @@ fn replace(what: &str, from: &Path, to: &Path) {
 }
 
 #[test]
+fn shadows_that_the_cache_lacks_are_in_memory_and_after_a_crash_in_the_journal() {
+    let (root, path) = dir();
+    let state = State::open(&path).unwrap();
+    for text in ["first", "second"] {
+        state.conclude("crm", vec![put(None, 1, text)]).unwrap();
+    }
+    let second = Some(shadow(1, "second"));
+    assert_eq!(state.shadow("crm", &anchor(1)).unwrap(), second);
+    // The files as a crash would leave them now.
+    let crashed = root.path().join("crashed");
+    copy(&path, &crashed);
+    let after = State::open(&crashed).unwrap();
+    assert!(matches!(after.opened(), Opened::Replayed { n: 1.. }));
+    assert_eq!(after.shadow("crm", &anchor(1)).unwrap(), second);
+    // Whoever reads all of them, or ends in peace, leaves nothing to replay.
+    assert_eq!(all(&state, "crm").unwrap().len(), 1);
+    drop(state);
+    assert_eq!(State::open(&path).unwrap().opened(), &Opened::Clean);
+}
+
+#[test]
 fn an_older_cache_is_brought_up_to_date() {
     let (_root, early, late) = early_and_late();
     replace("cache", &early, &late);
