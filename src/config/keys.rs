@@ -284,6 +284,7 @@ pub const TARGET_WORKLIST: Keys = Keys {
         "stripped-when-disabled",
         "licences",
         "renew",
+        "foresee",
         "send-to",
         "steps",
     ],

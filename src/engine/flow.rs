@@ -165,6 +165,9 @@ impl OneTarget<'_> {
                 .as_ref()
                 .is_some_and(|verdict| verdict.staged.is_empty())
             && !self.session.stop.is_cancelled();
+        if whole && let Err(error) = self.foresee(writer).await {
+            report.error.get_or_insert(error.to_string());
+        }
         if let Err(error) = writer.finish(self.session.clock.now(), whole).await {
             report.error.get_or_insert(error.to_string());
         }
@@ -351,7 +354,7 @@ impl OneTarget<'_> {
         }
     }
 
-    fn failed(&self, error: ConnectorError) -> EngineError {
+    pub(super) fn failed(&self, error: ConnectorError) -> EngineError {
         EngineError::Target {
             target: self.spec.name.clone(),
             error,

@@ -187,6 +187,19 @@ pub trait AccountWriter: AccountReader {
         Ok(())
     }
 
+    /// How far ahead people must know whose access ends; `None` where nobody needs to.
+    fn foresees(&self) -> Option<jiff::SignedDuration> {
+        None
+    }
+
+    /// Says that the access of an account ends at a moment that is known already. Nothing is changed before.
+    ///
+    /// # Errors
+    /// Any.
+    async fn foresee(&self, _id: &AccountId, _at: Timestamp) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
     /// Gives all work of one kind (a name from [`Capabilities::reassign`]) from an account to another.
     /// Where there is none, that succeeds; repeating it is harmless.
     ///

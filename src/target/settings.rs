@@ -273,6 +273,8 @@ pub struct WorkListSettings {
     pub licences: Option<Licences>,
     /// An end date that must be moved before it is reached.
     pub renew: Option<Renew>,
+    /// How long before an access ends its task comes up, where the end is known.
+    pub foresee: Option<jiff::SignedDuration>,
     /// Whom the list is sent to when something new is on it.
     pub send_to: Option<String>,
     /// What an administrator does for each kind of task, step by step.

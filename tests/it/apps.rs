@@ -8,6 +8,7 @@ mod others;
 mod servicetrade;
 mod story;
 mod worklist;
+mod worklist_more;
 mod worklist_sent;
 
 /// The number of guesses may only go down by evidence, so it stands where everybody sees it.

@@ -73,6 +73,9 @@ pub fn read(
         stripped,
         licences,
         renew,
+        foresee: section
+            .duration("foresee", DAY / 24..=366 * DAY)
+            .and_then(|ahead| jiff::SignedDuration::try_from(ahead).ok()),
         send_to: super::delivery::address(section, section.text("send-to")),
         steps: steps(section),
     })

@@ -69,7 +69,9 @@ pub fn tick(
 /// What is to be done, in the order in which it is to be done.
 fn in_order(book: &Book) -> Vec<&Task> {
     let mut open: Vec<&Task> = book.tasks.iter().filter(|task| task.is_open()).collect();
-    open.sort_by(|a, b| (a.kind, &a.account, &a.id).cmp(&(b.kind, &b.account, &b.id)));
+    // What is not to be done before its time stands behind what can be done now.
+    let later = |task: &Task| task.kind == Kind::Disable && task.due.is_some();
+    open.sort_by_key(|task| (later(task), task.kind, &task.account, &task.id));
     open
 }
 
@@ -327,6 +329,26 @@ impl AccountWriter for WorkList {
             return Ok(());
         }
         Err(self.hand(Kind::Delete, &id.0, Vec::new())?)
+    }
+
+    fn foresees(&self) -> Option<jiff::SignedDuration> {
+        self.settings.foresee
+    }
+
+    async fn foresee(&self, id: &AccountId, at: Timestamp) -> Result<(), ConnectorError> {
+        let ends = |task: &Task| task.account == id.0 && task.kind <= Kind::Delete;
+        if self.view(&id.0).is_none_or(|known| !known.active) || self.handed().iter().any(ends) {
+            return Ok(());
+        }
+        let _waits = self.hand(Kind::Disable, &id.0, Vec::new())?;
+        if let Some(task) = self.handed().last_mut() {
+            let moment = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+            task.notes.push(format!(
+                "The access ends at {moment}: do it then, not earlier."
+            ));
+            task.due = Some(moment);
+        }
+        Ok(())
     }
 
     /// Writes down what was handed out, what the export has confirmed, and what is no longer wanted.

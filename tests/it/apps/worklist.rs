@@ -16,7 +16,7 @@ const COLUMNS: [(&str, &str); 5] = [
     ("location", "Repair Location"),
 ];
 
-const TARGET: &str = r#"type = "worklist"
+pub(super) const TARGET: &str = r#"type = "worklist"
 mapping = "mappings/emdecs-users.toml"
 path = "list"
 id = "email"
@@ -109,7 +109,7 @@ impl Story {
     clippy::disallowed_methods,
     reason = "the times of files are compared with the time of the binary"
 )]
-fn began() -> SystemTime {
+pub(super) fn began() -> SystemTime {
     SystemTime::now()
 }
 
