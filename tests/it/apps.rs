@@ -3,6 +3,7 @@
 mod company;
 mod contract;
 mod facts;
+mod ldap;
 mod leavers;
 mod others;
 mod servicetrade;

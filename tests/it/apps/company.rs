@@ -12,8 +12,10 @@ use provost::config::{Secrets, load};
 use provost::target::{AccountWriter, connect};
 use tempfile::TempDir;
 
-const PEOPLE_BASE: &str = "ou=People,dc=example,dc=org";
-const GROUPS_BASE: &str = "ou=Groups,dc=example,dc=org";
+use super::ldap::Ldap;
+
+pub(super) const PEOPLE_BASE: &str = "ou=People,dc=example,dc=org";
+pub(super) const GROUPS_BASE: &str = "ou=Groups,dc=example,dc=org";
 
 /// Somebody.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +51,8 @@ pub(super) struct Company {
     pub target: String,
     /// Tables of the configuration besides source and target.
     pub tables: String,
+    /// The directory server that the people are in, if it is no file.
+    pub ldap: Option<Ldap>,
 }
 
 impl Company {
@@ -69,6 +73,7 @@ impl Company {
             people: (0..people).map(person).collect(),
             target: String::new(),
             tables: String::new(),
+            ldap: None,
         };
         let mappings = company.path().join("mappings");
         fs::create_dir(&mappings).unwrap();
@@ -143,15 +148,10 @@ impl Company {
 
     /// Writes directory and configuration.
     pub(super) fn publish(&self) {
-        fs::write(self.path().join("people.ldif"), self.ldif()).unwrap();
         let mut text = format!(
-            "version = 1\nstate-dir = \"state\"\n\n[[source]]\nname = \"company\"\ntype = \"ldif\"\n\
-             path = \"people.ldif\"\nflavour = \"ldap\"\nbases = [\"{PEOPLE_BASE}\"]\n\
-             filter = \"(objectClass=inetOrgPerson)\"\nanchor = \"entryUUID\"\n\n[source.limits]\n\
-             shrink = {{ count = 5000, percent = 100 }}\n\n[source.groups]\n\
-             bases = [\"{GROUPS_BASE}\"]\nfilter = \"(objectClass=groupOfNames)\"\nmethod = \"member\"\n\
-             \n[[target]]\nname = \"app\"\nsource = \"company\"\npolicy = \"sync\"\nreview-first-run = false\n{}\n\
-             [target.limits]\n",
+            "version = 1\nstate-dir = \"state\"\n\n{}\n[[target]]\nname = \"app\"\nsource = \"company\"\n\
+             policy = \"sync\"\nreview-first-run = false\n{}\n[target.limits]\n",
+            self.source(),
             self.target
         );
         for limit in [
@@ -168,6 +168,22 @@ impl Company {
         }
         text.push_str(&self.tables);
         fs::write(self.path().join("provost.toml"), text).unwrap();
+    }
+
+    /// Brings the people to where they are read from, and gives the tables of the source.
+    fn source(&self) -> String {
+        if let Some(ldap) = &self.ldap {
+            ldap.publish(&self.ldif());
+            return ldap.source(&self.secret("bind-password", ldap.password()));
+        }
+        fs::write(self.path().join("people.ldif"), self.ldif()).unwrap();
+        format!(
+            "[[source]]\nname = \"company\"\ntype = \"ldif\"\n\
+             path = \"people.ldif\"\nflavour = \"ldap\"\nbases = [\"{PEOPLE_BASE}\"]\n\
+             filter = \"(objectClass=inetOrgPerson)\"\nanchor = \"entryUUID\"\n\n[source.limits]\n\
+             shrink = {{ count = 5000, percent = 100 }}\n\n[source.groups]\n\
+             bases = [\"{GROUPS_BASE}\"]\nfilter = \"(objectClass=groupOfNames)\"\nmethod = \"member\"\n"
+        )
     }
 
     fn dn(&self, number: usize) -> Option<String> {

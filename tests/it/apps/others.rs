@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::company::{Company, Person};
+use super::ldap::Ldap;
 use super::story::{App, PEOPLE, Shown};
 use crate::support::sim::salestrekker::{self, Salestrekker};
 use crate::support::sim::securitytrax::{self, Securitytrax};
@@ -188,6 +189,18 @@ fn a_company_lives_with_smartertrack() {
 
 #[test]
 fn a_company_lives_with_salestrekker() {
+    live(salestrekker(), "Salestrekker Brokers", off);
+}
+
+/// The same life, with everybody in a real OpenLDAP.
+#[test]
+fn a_company_in_openldap_lives_with_salestrekker() {
+    let mut app = salestrekker();
+    app.company.ldap = Some(Ldap::start());
+    live(app, "Salestrekker Brokers", off);
+}
+
+fn salestrekker() -> App<Salestrekker> {
     let sim = Sim::start(Salestrekker::new(Setting::first(salestrekker::SWITCHES)));
     let mut company = company(&sim, "salestrekker", "", &["Salestrekker Users"]);
     company.target += &format!(
@@ -233,7 +246,7 @@ fn a_company_lives_with_salestrekker() {
         };
         company.people.iter().map(one).collect()
     };
-    let app = App {
+    App {
         sim,
         company,
         shown,
@@ -241,6 +254,5 @@ fn a_company_lives_with_salestrekker() {
         creates: "accountCreate",
         changes: "accountUpdate",
         lists: "accounts",
-    };
-    live(app, "Salestrekker Brokers", off);
+    }
 }
