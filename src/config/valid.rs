@@ -267,7 +267,12 @@ pub fn read(
     let reports = report::read(&root, &report_sections, &names, delivery.as_ref(), outside);
     some_of_each(&root, &source_sections, &target_sections);
     service::schedules(&root, &source_sections, &target_sections, &mut targets);
-    suspend::needs(&root, &target_sections, &targets, vault.as_ref());
+    suspend::needs(
+        &target_sections,
+        &targets,
+        vault.as_ref(),
+        delivery.as_ref(),
+    );
     unique_names(&source_sections);
     unique_names(&target_sections);
     known_sources(&source_sections, &target_sections);

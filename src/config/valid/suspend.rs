@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::common::{self, values};
 use super::connector::Can;
-use super::{TargetSpec, VaultSpec};
+use super::{DeliverySpec, TargetSpec, VaultSpec};
 use crate::config::keys;
 use crate::config::raw::{Located, Section, not_an_option};
-use crate::model::{AccountId, CredentialMode, How, Problem, SuspendReason};
+use crate::model::{AccountId, CredentialMode, How, LetterKind, Problem, SuspendReason};
 use crate::reconcile::{HeirRule, Procedures};
 
 const EXAMPLE: &str = "such as [\"deactivate\"] or [\"fuzz-password\", \"revoke-sessions\", \"reassign:quotes\", \"deactivate\"]";
@@ -213,10 +213,10 @@ fn fuzzes(
 
 /// What the rest of the file must have for the passwords of a target.
 pub fn needs(
-    root: &Section<'_>,
     sections: &[Section<'_>],
     targets: &[Option<TargetSpec>],
     vault: Option<&Option<VaultSpec>>,
+    delivery: Option<&Option<DeliverySpec>>,
 ) {
     // After errors in [secrets] nothing is known about the key.
     let Some(vault) = vault else { return };
@@ -234,8 +234,12 @@ pub fn needs(
             );
         }
         let window = rules.suspend.of(SuspendReason::AccessWindow);
-        let delivers = root.has("delivery") || section.has("delivery");
-        if mode == CredentialMode::Reset && window.contains(&How::FuzzPassword) && !delivers {
+        // After errors in [delivery] nothing is known about its letters.
+        let tells = delivery.is_none_or(|delivery| {
+            let letters = delivery.as_ref().map(|delivery| &delivery.letters);
+            letters.is_some_and(|letters| letters.rule(LetterKind::Reset, &target.name).is_some())
+        });
+        if mode == CredentialMode::Reset && window.contains(&How::FuzzPassword) && !tells {
             let (table, key) = place(
                 section,
                 rules
@@ -247,7 +251,7 @@ pub fn needs(
             table.error(
                 key,
                 "with credentials = \"reset\" a window that opens sets a temporary password, and nothing delivers it: people would be locked out for good",
-                "add [delivery], choose credentials = \"managed\", or give access-window another step in [target.suspend]",
+                "add [delivery] with [delivery.reset] for this target, choose credentials = \"managed\", or give access-window another step in [target.suspend]",
             );
         }
     }
