@@ -1,6 +1,7 @@
 //! One contract for every connector: the same calls with the same meaning, on the practice application and on SCIM servers
 //! that nobody here wrote.
 
+pub mod access;
 mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use provost::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange, Value};
 use provost::target::http::Meter;
+use provost::target::sandbox::{Practice, SignIn};
 use provost::target::settings::{
     Auth, ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings,
 };
@@ -40,7 +42,11 @@ struct Subject {
     any_user_name: bool,
     /// It looks up any id as it is.
     any_id: bool,
+    /// Whether a user name and a password open an account, where the application says.
+    signs_in: Option<SignsIn>,
 }
+
+type SignsIn = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 /// Settings for a SCIM service on this machine.
 pub fn scim(base: &str, token: &str) -> ScimSettings {
@@ -156,6 +162,7 @@ async fn contract(subject: &Subject) {
     hostile_text_comes_back_unchanged(subject).await;
     entitlements_are_given_and_taken(subject).await;
     together::several_accounts_at_once(subject).await;
+    access::what_it_can_do_it_does(subject).await;
 }
 
 async fn what_is_created_is_seen(subject: &Subject) {
@@ -416,7 +423,10 @@ async fn a_full_page_is_a_whole_list(server: &ScimServer) {
 
 async fn scim_subject(kind: ScimKind, server: &ScimServer) -> Subject {
     a_full_page_is_a_whole_list(server).await;
-    let settings = ConnectorSettings::Scim(scim(&server.base_url, &server.token));
+    let settings = ConnectorSettings::Scim(ScimSettings {
+        passwords: true,
+        ..scim(&server.base_url, &server.token)
+    });
     Subject {
         target: connect(&settings).await.unwrap(),
         clearable: "title",
@@ -424,6 +434,7 @@ async fn scim_subject(kind: ScimKind, server: &ScimServer) -> Subject {
         lists_members: true,
         any_user_name: true,
         any_id: true,
+        signs_in: None,
     }
 }
 
@@ -459,6 +470,8 @@ async fn scimmy_keeps_the_contract() {
     let mut subject = scim_subject(ScimKind::Scimmy, &server).await;
     // It pastes the id into a filter of its own without escaping, and then refuses that filter.
     subject.any_id = false;
+    let door = server.door();
+    subject.signs_in = Some(Box::new(move |user, password| door.opens(user, password)));
     contract(&subject).await;
 }
 
@@ -468,20 +481,34 @@ async fn better_auth_keeps_the_contract() {
     contract(&scim_subject(ScimKind::BetterAuth, &server).await).await;
 }
 
+/// Whether the practice application lets somebody in.
+fn opens(path: &std::path::Path, user: &str, password: &str) -> bool {
+    let accounts = provost::target::sandbox::snapshot(path).unwrap();
+    let named = |account: &&Account| account.attributes.get("userName") == Some(&text(user));
+    let id = accounts.iter().find(named).unwrap().id.clone();
+    let mut practice = Practice::open(path, &["userName".to_owned()]).unwrap();
+    practice.sign_in(&id, password).unwrap() == SignIn::In
+}
+
 #[tokio::test]
 async fn the_sandbox_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let settings = SandboxSettings {
         path: folder.path().join("accounts.toml"),
         deactivate: true,
-        block_login: false,
+        block_login: true,
         delete: true,
         list_inactive: true,
         entitlements: true,
+        set_password: true,
+        force_change: true,
+        revoke_sessions: true,
+        reassign: ["quotes".to_owned()].into(),
         unique: vec!["userName".to_owned()],
         required: vec!["userName".to_owned()],
         ..SandboxSettings::new(folder.path().join("accounts.toml"))
     };
+    let practice = settings.path.clone();
     let subject = Subject {
         target: connect(&ConnectorSettings::Sandbox(settings))
             .await
@@ -491,6 +518,9 @@ async fn the_sandbox_keeps_the_contract() {
         lists_members: true,
         any_user_name: true,
         any_id: true,
+        signs_in: Some(Box::new(move |user, password| {
+            opens(&practice, user, password)
+        })),
     };
     contract(&subject).await;
 }
@@ -511,6 +541,7 @@ async fn by_profile(kind: ScimKind) {
         lists_members: true,
         any_user_name: kind != ScimKind::Scim2Server,
         any_id: kind != ScimKind::Scimmy,
+        signs_in: None,
     };
     contract(&subject).await;
 }

@@ -6,6 +6,7 @@ use provost::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipC
 use provost::target::{AccountWriter, ConnectorError};
 
 use super::company::Company;
+use crate::contract::access::keeps_its_word;
 use crate::support::sim::{
     Application, Setting, Sim, salestrekker, securitytrax, servicetrade, smartertrack,
 };
@@ -92,6 +93,8 @@ impl Trial<'_> {
 
         self.entitle(&id).await;
         self.switch(&id).await;
+        let other = self.find("more0").await[0].id.clone();
+        keeps_its_word(self.target, &id, &other, what).await;
     }
 
     async fn change(&self, id: &AccountId) {
@@ -252,7 +255,8 @@ async fn securitytrax_keeps_the_contract() {
         };
         trial.run().await;
         let id = trial.find("ada").await[0].id.clone();
-        let before = sim.ledger(|ledger| ledger.count("mail"));
+        let count = |what: &str| sim.ledger(|ledger| ledger.count(what));
+        let (before, passwords) = (count("mail"), count("password"));
         let password = secrecy::SecretString::from("Random-1234567890");
         let then = provost::target::AfterLogin::Keep;
         assert_eq!(
@@ -261,7 +265,7 @@ async fn securitytrax_keeps_the_contract() {
             "{setting}"
         );
         sim.ledger(|ledger| {
-            assert_eq!(ledger.count("password"), 1, "{setting}");
+            assert_eq!(ledger.count("password"), passwords + 1, "{setting}");
             assert_eq!(
                 ledger.count("mail"),
                 before,

@@ -160,9 +160,29 @@ impl ScimServer {
         .unwrap_or_else(|e| panic!("{method} {path}: {e}\n{}", self.server.log_text()))
     }
 
+    /// Where people log in, if the server has such a place (SCIMMY).
+    pub fn door(&self) -> Door {
+        Door(self.port)
+    }
+
     /// The process itself: to kill, freeze and revive it. What it holds in memory is gone after a kill.
     pub const fn process(&mut self) -> &mut Server {
         &mut self.server
+    }
+}
+
+/// Where people log in.
+#[derive(Clone, Copy, Debug)]
+pub struct Door(u16);
+
+impl Door {
+    /// Whether a user name and a password open an account.
+    pub fn opens(self, user: &str, password: &str) -> bool {
+        let asked = serde_json::json!({"userName": user, "password": password});
+        let (status, answer) =
+            http(self.0, "", "POST", "/login", Some(&asked)).expect("it answers");
+        assert!([200, 403].contains(&status), "{status} {answer}");
+        status == 200
     }
 }
 

@@ -14,7 +14,9 @@ function store(kind, uniqueKey) {
     kind.ingress((resource, data) => {
         const old = resource.id ? rows.get(resource.id) : undefined;
         if (resource.id && !old) throw new SCIMMY.Types.Error(404, null, `${resource.id} not found`);
-        const plain = JSON.parse(JSON.stringify(data)), holder = byKey.get(key(plain));
+        // A password is taken and never shown again: it is not among what is listed.
+        const secret = data.password ?? old?.password;
+        const plain = { ...JSON.parse(JSON.stringify(data)), ...(secret && { password: secret }) }, holder = byKey.get(key(plain));
         if (holder && holder !== resource.id)
             throw new SCIMMY.Types.Error(409, "uniqueness", `${uniqueKey} is taken`);
         const now = new Date().toISOString(), id = resource.id ?? randomUUID();
@@ -39,11 +41,12 @@ function store(kind, uniqueKey) {
         byKey.delete(key(row));
         rows.delete(resource.id);
     });
+    return (name) => rows.get(byKey.get(String(name).toLowerCase()));
 }
 
 SCIMMY.Resources.declare(SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser));
 SCIMMY.Resources.declare(SCIMMY.Resources.Group);
-store(SCIMMY.Resources.User, "userName");
+const user = store(SCIMMY.Resources.User, "userName");
 store(SCIMMY.Resources.Group, "displayName");
 SCIMMY.Config.set({ patch: true, filter: { supported: true, maxResults: Number(process.env.MAX_RESULTS ?? 200) },
     sort: true, bulk: { supported: true, maxOperations: 1000, maxPayloadSize: 10485760 } });
@@ -56,4 +59,9 @@ app.use("/scim/v2", new SCIMMYRouters({
         return "daemon";
     },
 }));
+// Where people log in: with the password that the protocol's own library took and stored.
+app.post("/login", express.json({ type: () => true }), (req, res) => {
+    const row = user(req.body.userName), open = row && row.active !== false && row.password === req.body.password;
+    res.status(open ? 200 : 403).json({ open: Boolean(open) });
+});
 app.listen(port, host, () => console.log(`scimmy on http://${host}:${port}/scim/v2`));
