@@ -2,6 +2,8 @@
 //! password that nobody can set again, no step is lost, and no secret is written anywhere.
 
 mod durable;
+mod first;
+mod stories;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -63,18 +63,7 @@ impl Story {
     fn begin(mode: &'static str) -> Self {
         let post = Smtp::start("starttls", Cert::Good);
         let mut company = company(mode);
-        let password = company.dir().join("smtp.password");
-        fs::write(&password, PASSWORD).unwrap();
-        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
-        company.tables += &format!(
-            "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"provost\"\n\
-             password = \"file:{}\"\nfrom = \"accounts@example.com\"\n\n\
-             [delivery.welcome]\nbody = \"welcome {{{{ password }}}} end\"\n\n\
-             [delivery.reset]\nbody = \"reset {{{{ password }}}} end\"\n",
-            post.port,
-            ca_pem().display(),
-            password.display()
-        );
+        company.tables += &post_to(&post, &company);
         company.publish();
         settle(&company, mode);
         let told = told(&post);
@@ -173,8 +162,24 @@ impl Story {
     }
 }
 
+/// The tables that have letters sent to a mail server.
+pub(super) fn post_to(post: &Smtp, company: &Company) -> String {
+    let password = company.dir().join("smtp.password");
+    fs::write(&password, PASSWORD).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    format!(
+        "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"provost\"\n\
+         password = \"file:{}\"\nfrom = \"accounts@example.com\"\n\n\
+         [delivery.welcome]\nbody = \"welcome {{{{ password }}}} end\"\n\n\
+         [delivery.reset]\nbody = \"reset {{{{ password }}}} end\"\n",
+        post.port,
+        ca_pem().display(),
+        password.display()
+    )
+}
+
 /// The passwords that the person was told, in order.
-fn told(post: &Smtp) -> Vec<String> {
+pub(super) fn told(post: &Smtp) -> Vec<String> {
     let to = format!("p{WHO:03}@example.org");
     let mails = post.mails().into_iter();
     mails
