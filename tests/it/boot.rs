@@ -111,6 +111,9 @@ bind-name = "{bind}"
 bind-password = "cred:ad-password"
 bases = ["{people}"]
 
+[source.groups]
+bases = ["{groups}"]
+
 [[access]]
 name = "office"
 everybody = true
@@ -134,6 +137,7 @@ token = "cred:crm-token"
         url = ldap.ldap_url,
         bind = ldap.bind_dn,
         people = ldap.people_base,
+        groups = ldap.groups_base,
         zone = edges.zone,
         windows = edges.windows(),
         scim = scim.base_url,

@@ -26,6 +26,12 @@ def fault():
         return ""
 
 
+def text_of(envelope):
+    """What a reader sees first: of a mail with attachments, the text before them."""
+    mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    return mail.get_body(("plain", "html")).get_content()
+
+
 class Keep:
     """Takes mails. The counter is the order of arrival."""
 
@@ -42,7 +48,7 @@ class Keep:
     async def handle_DATA(self, server, session, envelope):
         what = fault()
         if what == "echo-letter":
-            text = email.message_from_bytes(envelope.content, policy=email.policy.default).get_content()
+            text = text_of(envelope)
             return "554 5.7.1 Message refused because of " + " ".join(text.split())
         if what == "drop":
             server.transport.abort()
@@ -53,7 +59,7 @@ class Keep:
             "to": envelope.rcpt_tos,
             "login": str(session.auth_data.login, "utf-8") if session.auth_data else None,
             "tls": session.ssl is not None or MODE == "tls",
-            "text": email.message_from_bytes(envelope.content, policy=email.policy.default).get_content(),
+            "text": text_of(envelope),
             "content": envelope.content.decode("utf-8", "surrogateescape"),
         }
         new = FOLDER / "mails" / "new"

@@ -8,6 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::StatusCode;
+use http::header::HeaderMap;
+
+use super::Answer;
+use super::fault::Fault;
+
 /// Upper bounds of the buckets, in seconds.
 pub const BOUNDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -150,6 +156,26 @@ impl Meter {
         let waited = Duration::from_micros(self.0.waited.load(Ordering::Relaxed));
         (self.0.waits.load(Ordering::Relaxed), waited.as_secs_f64())
     }
+}
+
+/// How an attempt ended, for the figures.
+pub(super) fn class(attempt: &Result<(Answer, HeaderMap), Fault>) -> Class {
+    match attempt {
+        Ok((answer, _)) if is_later(answer.status, &answer.headers) => Class::Throttled,
+        Ok((answer, _)) if answer.status.is_success() => Class::Success,
+        Ok((answer, _)) if answer.status.is_client_error() => Class::Refused,
+        Ok((answer, _)) if answer.status.is_server_error() => Class::Failed,
+        Ok(_) => Class::Redirect,
+        Err(Fault::Connect(_)) => Class::Unreached,
+        Err(Fault::Timeout) => Class::Timeout,
+        Err(Fault::Broken(_) | Fault::TooLarge(_)) => Class::Broken,
+    }
+}
+
+/// Whether the application asks to come back later: 429, or 503 with a time.
+pub(super) fn is_later(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS
+        || (status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key("retry-after"))
 }
 
 #[cfg(test)]

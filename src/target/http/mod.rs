@@ -33,6 +33,7 @@ pub use pace::retry_after;
 
 use self::auth::Credentials;
 use self::fault::Fault;
+use self::meter::{class, is_later};
 use self::pace::Pace;
 use super::ConnectorError;
 use super::settings::HttpSettings;
@@ -483,26 +484,6 @@ async fn retry_read(tries: &mut Tries, what: String) -> Next {
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
-}
-
-/// How an attempt ended, for the figures.
-fn class(attempt: &Result<(Answer, HeaderMap), Fault>) -> Class {
-    match attempt {
-        Ok((answer, _)) if is_later(answer.status, &answer.headers) => Class::Throttled,
-        Ok((answer, _)) if answer.status.is_success() => Class::Success,
-        Ok((answer, _)) if answer.status.is_client_error() => Class::Refused,
-        Ok((answer, _)) if answer.status.is_server_error() => Class::Failed,
-        Ok(_) => Class::Redirect,
-        Err(Fault::Connect(_)) => Class::Unreached,
-        Err(Fault::Timeout) => Class::Timeout,
-        Err(Fault::Broken(_) | Fault::TooLarge(_)) => Class::Broken,
-    }
-}
-
-/// Whether the application asks to come back later: 429, or 503 with a time.
-fn is_later(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS
-        || (status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key("retry-after"))
 }
 
 #[cfg(test)]
