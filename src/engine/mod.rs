@@ -1,5 +1,6 @@
 //! The flow of one run, and applying an approved plan. The only room that sees both the core and the outside.
 
+mod absent;
 mod ahead;
 mod apply;
 mod book;

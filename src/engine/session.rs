@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::absent::{ASKED, Again};
 use super::orders::accepted;
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
@@ -201,6 +202,18 @@ impl Session {
         let reader = source::connect(&spec.settings);
         match reader.fetch(&request, &mut sieve).await {
             Ok(report) => {
+                let sieve = sieve.loaded()?;
+                // Another server may simply not have heard of somebody yet; and after what was remembered is lost, it is
+                // not known which server returned whom. Then only reads confirm.
+                let same = before.as_ref().is_some_and(|meta| {
+                    meta.last_full_at.is_some() && meta.server == report.server
+                });
+                let again = if same && report.completeness.is_full() {
+                    self.ask_again(name, &*reader, sieve.newly_absent(ASKED))
+                        .await?
+                } else {
+                    Again::default()
+                };
                 let by = Judgement {
                     source: name,
                     now: self.clock.now(),
@@ -209,8 +222,9 @@ impl Session {
                     accepted: self.accepted(name)?,
                     confirm: self.confirm(name),
                     request: digest(&request),
+                    again,
                 };
-                Ok(Snapshot::judge(sieve.loaded()?, report, &by))
+                Ok(Snapshot::judge(sieve, report, &by))
             }
             // Refused credentials are not weather: a person must look, and nothing is done meanwhile but say so.
             Err(error) => match before {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use jiff::Timestamp;
 
+use super::absent::Again;
 use super::{EngineError, SourceReport};
 use crate::model::{
     Anchor, Attributes, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall,
@@ -160,6 +161,20 @@ impl IndexSieve {
         }
     }
 
+    /// Everybody whom every read before returned and this one did not, unless they are more than `most`.
+    pub(super) fn newly_absent(&self, most: usize) -> Option<Vec<Anchor>> {
+        let absent = |(_, row): &(&Anchor, &Row)| !row.seen && row.row.missed == 0;
+        let mut found: Vec<Anchor> = Vec::new();
+        for (anchor, _) in self.rows.iter().filter(absent) {
+            if found.len() == most {
+                return None;
+            }
+            found.push(anchor.clone());
+        }
+        found.sort();
+        Some(found)
+    }
+
     /// Sets a row that differs from what is stored; its person was read now, or is only awaited.
     fn put(&mut self, anchor: Anchor, row: IndexRow, read: bool) {
         let before = self.rows.get(&anchor).map(|row| row.number);
@@ -221,6 +236,19 @@ impl Sieve for IndexSieve {
         self.problems.push(problem);
         self.count();
     }
+
+    fn restart(&mut self) {
+        if self.seen == 0 {
+            // The index need not be there yet.
+            return;
+        }
+        for row in self.rows.values_mut() {
+            row.seen = false;
+        }
+        self.unreadable.clear();
+        self.problems.clear();
+        self.seen = 0;
+    }
 }
 
 /// What the engine adds to a read: history and limits.
@@ -234,6 +262,8 @@ pub(super) struct Judgement<'a> {
     /// After how many complete reads somebody is gone, at the most.
     pub confirm: u8,
     pub request: [u8; 16],
+    /// What the directory said when it was asked again about people whom the read lacks.
+    pub again: Again,
 }
 
 impl Snapshot {
@@ -249,12 +279,16 @@ impl Snapshot {
         {
             shortfalls.push(shrunk.to_string());
         }
+        shortfalls.extend(by.again.contradicted.iter().map(ToString::to_string));
         let full = shortfalls.is_empty();
         let mut rows = sieve.rows;
         if full {
-            for row in rows.values_mut().filter(|row| !row.seen) {
-                if row.row.missed < by.confirm {
-                    row.row.missed += 1;
+            for (anchor, row) in rows.iter_mut().filter(|(_, row)| !row.seen) {
+                // A look by anchor counts like one more read.
+                let reads = 1 + u8::from(by.again.confirmed.contains(anchor));
+                let missed = row.row.missed.saturating_add(reads).min(by.confirm);
+                if row.row.missed < missed {
+                    row.row.missed = missed;
                     row.dirty = true;
                 }
             }

@@ -75,4 +75,6 @@ pub trait Sieve: Send {
     fn accept(&mut self, identity: Identity, fingerprint: Fingerprint);
     /// Takes an entry that was returned but could not be read in full. If its anchor is known, it counts as seen and is held.
     fn reject(&mut self, problem: EntryProblem);
+    /// The read begins, or begins again, at the first entry: nobody has been seen yet. What was accepted stays true.
+    fn restart(&mut self) {}
 }

@@ -235,7 +235,7 @@ pub enum HeldWhy {
     /// The directory entry could not be read in full.
     #[error("the directory entry could not be read: {0}")]
     Unreadable(String),
-    /// Not seen in a complete read, once. A second one confirms the leaver.
+    /// Not seen in a complete read, once, and the directory was not asked or did not say. A second read confirms the leaver.
     #[error("missing from one complete read; a second one confirms it")]
     MissingOnce,
     /// Not seen, but the read was not complete, so it means nothing.

@@ -51,6 +51,20 @@ pub enum Shortfall {
     /// The last page still carried a cookie, or paging ended without the server's response control.
     #[error("the server did not confirm the last page of the search below \"{0}\"")]
     Unfinished(String),
+    /// The server did not go on with a later page: it forgot where it was, or refuses to say.
+    #[error(
+        "the server did not go on after page {pages} of the search below \"{base}\": result {code} ({text})"
+    )]
+    LostPlace {
+        /// The search base.
+        base: String,
+        /// How many pages came.
+        pages: u32,
+        /// The LDAP result code (RFC 4511 appendix A).
+        code: u32,
+        /// What the server said.
+        text: String,
+    },
     /// A continuation reference into the search scope was not followed.
     #[error("the search below \"{base}\" refers to {url}, which was not read")]
     Referral {
@@ -85,6 +99,11 @@ pub enum Shortfall {
     /// A sentinel (an entry that must always be present) was not returned.
     #[error("the sentinel entry \"{0}\" was not returned")]
     Sentinel(String),
+    /// Somebody who was not in the read, and whom the server returns when asked for by anchor.
+    #[error(
+        "{0} was not returned, and is there when asked for by anchor; the read lacks people, so it proves nobody's absence"
+    )]
+    Contradicted(String),
     /// Far fewer entries than in the last complete read.
     #[error(
         "only {now} entries came back where the last complete read had {before}; approve the smaller number with `provost release --source`"
@@ -132,6 +151,12 @@ impl ReadEvidence {
         }
     }
 
+    /// Whether the server lost its place between two pages: reading again may help.
+    #[must_use]
+    pub fn lost_its_place(&self) -> bool {
+        self.shortfalls.iter().any(Shortfall::is_lost_place)
+    }
+
     /// Judges the evidence: `Full` only if every expected base finished and nothing fell short.
     #[must_use]
     pub fn judge(mut self, expected: &[String]) -> (Completeness, Vec<BaseRead>) {
@@ -155,17 +180,25 @@ impl ReadEvidence {
 }
 
 impl Shortfall {
+    /// Whether the server lost its place between two pages.
+    #[must_use]
+    pub fn is_lost_place(&self) -> bool {
+        matches!(self, Self::LostPlace { .. })
+    }
+
     fn base(&self) -> Option<&String> {
         match self {
-            Self::Result { base, .. } | Self::Referral { base, .. } | Self::Broken { base, .. } => {
-                Some(base)
-            }
+            Self::Result { base, .. }
+            | Self::LostPlace { base, .. }
+            | Self::Referral { base, .. }
+            | Self::Broken { base, .. } => Some(base),
             Self::Unfinished(base) | Self::BaseMissing(base) => Some(base),
             Self::NoAnchor(_)
             | Self::DuplicateAnchor(_)
             | Self::Groups(_)
             | Self::Empty
             | Self::Sentinel(_)
+            | Self::Contradicted(_)
             | Self::Shrunk { .. } => None,
         }
     }

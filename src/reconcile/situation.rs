@@ -23,7 +23,7 @@ pub enum Presence {
     MissingOnce,
     /// Not seen by a read that was not complete: means nothing.
     Unproven,
-    /// Proven absent: missing from enough complete reads, or reported deleted when asked for by anchor.
+    /// Proven absent: missing from enough complete reads, of which one may have been a look by anchor.
     Gone,
 }
 

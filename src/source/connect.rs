@@ -33,6 +33,8 @@ pub(super) struct RootDse {
     pub extensions: BTreeSet<String>,
     pub contexts: Vec<String>,
     pub vendor: Option<String>,
+    /// Which machine this is, behind whatever name it was reached by (Active Directory).
+    pub host: Option<String>,
 }
 
 impl RootDse {
@@ -70,6 +72,14 @@ impl Connection {
     pub(super) async fn close(mut self) {
         if let Err(error) = self.ldap.unbind().await {
             tracing::debug!(%error, "the directory connection was gone before it was closed");
+        }
+    }
+
+    /// The server, with the name of the machine where one name may mean any of several.
+    pub(super) fn server(&self) -> String {
+        match &self.root.host {
+            Some(host) => format!("{} ({})", self.url, host),
+            None => self.url.clone(),
         }
     }
 
@@ -363,6 +373,7 @@ async fn root_dse(connection: &mut Connection) -> RootDse {
             "vendorName",
             "vendorVersion",
             "supportedCapabilities",
+            "dnsHostName",
         ]
         .map(str::to_owned)
         .to_vec(),
@@ -409,5 +420,6 @@ async fn root_dse(connection: &mut Connection) -> RootDse {
         extensions: texts("supportedExtension").into_iter().collect(),
         contexts,
         vendor,
+        host: texts("dnsHostName").into_iter().next(),
     }
 }

@@ -277,7 +277,7 @@ fn uid_key(uid: &[u8]) -> u128 {
 }
 
 /// All groups, ready to say which ones a person is in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct GroupTable {
     rule: GroupRule,
     groups: Vec<(Group, [u8; 16])>,

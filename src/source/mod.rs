@@ -22,6 +22,7 @@ mod search;
 pub mod settings;
 mod state;
 mod tls;
+mod tray;
 
 use std::collections::BTreeSet;
 
@@ -105,15 +106,16 @@ pub trait Source: Send + Sync {
     /// When nothing could be read at all.
     async fn lookup(&self, person: &str, request: &FetchRequest) -> Result<Found, SourceError>;
 
-    /// Reads one identity by its anchor, wherever it is now: the proof of absence, or against it.
+    /// Reads identities by their anchors, wherever they are now: the proof of absence, or against it. One answer for
+    /// each anchor, in their order.
     ///
     /// # Errors
     /// When nothing could be read at all.
-    async fn read_anchor(
+    async fn read_anchors(
         &self,
-        anchor: &Anchor,
+        anchors: &[Anchor],
         request: &FetchRequest,
-    ) -> Result<AnchorRead, SourceError>;
+    ) -> Result<Vec<AnchorRead>, SourceError>;
 }
 
 /// Who was found by name.

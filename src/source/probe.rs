@@ -44,7 +44,7 @@ pub async fn probe(settings: &SourceSettings, request: &FetchRequest) -> Vec<Lin
 }
 
 async fn file(source: &super::ldif::LdifSource, request: &FetchRequest) -> Vec<Line> {
-    let mut tray = super::read::Tray::default();
+    let mut tray = super::tray::Tray::default();
     match source.fetch(request, &mut tray).await {
         Err(error) => vec![line("file", error.to_string(), false)],
         Ok(report) => {

@@ -14,10 +14,10 @@ use super::rule::{PersonRule, escape_filter};
 use super::search::{self, Found, Scope, Search};
 use super::settings::{LdapSettings, SourceSettings};
 use super::state::StateRule;
+use super::tray::Tray;
 use super::{AnchorRead, FetchRequest, Found as Seen, GroupNeed, Source, SourceError};
 use crate::model::{
-    Anchor, BaseRead, Completeness, EntryProblem, Fingerprint, Identity, ReadEvidence, ReadReport,
-    Shortfall, Sieve, shell,
+    Anchor, BaseRead, Completeness, ReadEvidence, ReadReport, Shortfall, Sieve, shell,
 };
 
 /// A directory server as a source.
@@ -58,6 +58,22 @@ impl LdapSource {
             group,
             attributes: attributes.into_iter().collect(),
         }
+    }
+
+    /// Reads everybody from the beginning; also tells which server answered.
+    async fn everybody(
+        &self,
+        rules: &Rules,
+        sieve: &mut dyn Sieve,
+    ) -> Result<(ReadEvidence, String), SourceError> {
+        let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
+        sieve.restart();
+        let evidence = self
+            .read(&mut connection, rules, &self.ldap.filter, sieve)
+            .await;
+        let server = connection.server();
+        connection.close().await;
+        Ok((evidence, server))
     }
 
     async fn read(
@@ -189,8 +205,15 @@ impl LdapSource {
                 page_size: self.ldap.page_size,
             };
             show(&self.ldap, &connection.url, &search);
-            self.groups_below(connection, &search, &mut reader, &mut troubles)
+            let end = self
+                .groups_below(connection, &search, &mut reader, &mut troubles)
                 .await;
+            if let Err(shortfall) = end {
+                troubles.push(shortfall.to_string());
+                if shortfall.is_lost_place() {
+                    evidence.shortfall(shortfall);
+                }
+            }
         }
         connection.shared.set_limit(self.ldap.message_limit);
         let table = match reader.finish() {
@@ -218,7 +241,7 @@ impl LdapSource {
         search: &Search<'_>,
         reader: &mut GroupReader,
         troubles: &mut Vec<String>,
-    ) {
+    ) -> Result<(), Shortfall> {
         let mut late = Vec::new();
         let end = search::run(connection, search, &mut |found| match found {
             Found::Entry(entry) if entry.unfinished_range().is_some() => {
@@ -242,7 +265,7 @@ impl LdapSource {
                 ));
             }
         }
-        troubles.extend(end.result.err().map(|error| error.to_string()));
+        end.result
     }
 
     fn judge_references(&self, references: &[String], base: &str, evidence: &mut ReadEvidence) {
@@ -271,6 +294,58 @@ impl LdapSource {
             .await;
         (tray, evidence)
     }
+
+    /// Where somebody is: below the bases as people are searched there, or anywhere that this server knows of.
+    async fn whereabouts(
+        &self,
+        connection: &mut Connection,
+        rules: &Rules,
+        groups: &(Option<GroupTable>, bool),
+        anchor: &Anchor,
+    ) -> AnchorRead {
+        let filter = rules.person.anchor_filter(anchor);
+        let inside = format!("(&{}{filter})", self.ldap.filter);
+        let bases = self.ldap.bases.clone();
+        let contexts = connection.root.contexts.clone();
+        let within = bases.iter().map(|base| (base, &inside));
+        let anywhere = bases.iter().chain(&contexts).map(|base| (base, &filter));
+        for (base, filter) in within.chain(anywhere) {
+            let search = Search {
+                base,
+                scope: Scope::Subtree,
+                filter,
+                attributes: rules.attributes.clone(),
+                page_size: 0,
+            };
+            // Groups matter where people are looked for: elsewhere the person is not in scope anyway.
+            let known = if *filter == inside {
+                groups.clone()
+            } else {
+                (None, false)
+            };
+            let (tray, evidence) = self.some(connection, rules, known, &search).await;
+            match (
+                tray.identities.into_iter().next(),
+                tray.problems.into_iter().next(),
+            ) {
+                (Some(identity), _) if *filter == inside => {
+                    return AnchorRead::Present(Box::new(identity));
+                }
+                (Some(identity), _) => return AnchorRead::Elsewhere(identity.dn),
+                (None, Some(problem)) => return AnchorRead::Unknown(problem.why),
+                (None, None) => {}
+            }
+            if let Completeness::Partial(mut why) = evidence.judge(std::slice::from_ref(base)).0 {
+                // The only thing that may fall short is that nobody was found.
+                why.retain(|shortfall| !matches!(shortfall, Shortfall::Empty));
+                if !why.is_empty() {
+                    let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+                    return AnchorRead::Unknown(why.join("; "));
+                }
+            }
+        }
+        AnchorRead::Gone
+    }
 }
 
 #[async_trait]
@@ -281,13 +356,18 @@ impl Source for LdapSource {
         sieve: &mut dyn Sieve,
     ) -> Result<ReadReport, SourceError> {
         let rules = self.rules(request);
-        let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
-        let evidence = self
-            .read(&mut connection, &rules, &self.ldap.filter, sieve)
-            .await;
+        let mut read = self.everybody(&rules, sieve).await?;
+        // A server that lost its place in a list of pages is asked once more, from the beginning and on a connection of
+        // its own: nothing is stitched together from two reads.
+        if read.0.lost_its_place() {
+            tracing::warn!(server = %read.1, "the server lost its place between two pages; reading again from the first");
+            match self.everybody(&rules, sieve).await {
+                Ok(again) => read = again,
+                Err(why) => tracing::warn!(%why, "it could not be read again"),
+            }
+        }
+        let (evidence, server) = read;
         let (completeness, bases) = evidence.judge(&self.ldap.bases);
-        let server = connection.url.clone();
-        connection.close().await;
         Ok(ReadReport {
             completeness,
             bases,
@@ -341,76 +421,24 @@ impl Source for LdapSource {
         })
     }
 
-    async fn read_anchor(
+    async fn read_anchors(
         &self,
-        anchor: &Anchor,
+        anchors: &[Anchor],
         request: &FetchRequest,
-    ) -> Result<AnchorRead, SourceError> {
+    ) -> Result<Vec<AnchorRead>, SourceError> {
         let rules = self.rules(request);
         let mut connection = connect::open(&self.settings.name, &self.ldap).await?;
-        let mut wanted = ReadEvidence::new();
-        let groups = self.groups(&mut connection, &rules, &mut wanted).await;
-        let filter = rules.person.anchor_filter(anchor);
-        let inside = format!("(&{}{filter})", self.ldap.filter);
-        let mut groups = Some(groups);
-        let mut places: Vec<(&str, &str)> = self
-            .ldap
-            .bases
-            .iter()
-            .map(|base| (base.as_str(), inside.as_str()))
-            .collect();
-        let contexts = connection.root.contexts.clone();
-        places.extend(
-            self.ldap
-                .bases
-                .iter()
-                .chain(&contexts)
-                .map(|base| (base.as_str(), filter.as_str())),
-        );
-        let mut answer = AnchorRead::Gone;
-        for (base, filter) in places {
-            let within = filter == inside;
-            let search = Search {
-                base,
-                scope: Scope::Subtree,
-                filter,
-                attributes: rules.attributes.clone(),
-                page_size: 0,
-            };
-            // Groups matter for the first place only: elsewhere the person is not in scope anyway.
-            let (tray, evidence) = self
-                .some(
-                    &mut connection,
-                    &rules,
-                    groups.take().unwrap_or((None, false)),
-                    &search,
-                )
-                .await;
-            let found = tray.identities.into_iter().next();
-            let problem = tray.problems.into_iter().next();
-            match (found, problem) {
-                (Some(identity), _) if within => answer = AnchorRead::Present(Box::new(identity)),
-                (Some(identity), _) => answer = AnchorRead::Elsewhere(identity.dn),
-                (None, Some(problem)) => answer = AnchorRead::Unknown(problem.why),
-                (None, None) => match evidence.judge(&[base.to_owned()]).0 {
-                    // The only thing that may fall short is that nobody was found.
-                    Completeness::Partial(why)
-                        if why.iter().any(|s| !matches!(s, Shortfall::Empty)) =>
-                    {
-                        answer = AnchorRead::Unknown(
-                            why.iter()
-                                .map(ToString::to_string)
-                                .collect::<Vec<_>>()
-                                .join("; "),
-                        );
-                    }
-                    Completeness::Partial(_) | Completeness::Full(_) => continue,
-                },
-            }
-            break;
+        let mut troubles = ReadEvidence::new();
+        let groups = self.groups(&mut connection, &rules, &mut troubles).await;
+        let mut answers = Vec::with_capacity(anchors.len());
+        for anchor in anchors {
+            answers.push(
+                self.whereabouts(&mut connection, &rules, &groups, anchor)
+                    .await,
+            );
         }
         connection.close().await;
-        Ok(answer)
+        Ok(answers)
     }
 }
 
@@ -426,27 +454,6 @@ fn lookup_filter(person: &str, rule: &PersonRule) -> String {
         filter.push_str(&rule.anchor_filter(&anchor));
     }
     format!("(|{filter})")
-}
-
-/// Takes identities for a lookup: everything is new to it.
-#[derive(Debug, Default)]
-pub(super) struct Tray {
-    pub identities: Vec<Identity>,
-    pub problems: Vec<EntryProblem>,
-}
-
-impl Sieve for Tray {
-    fn is_unchanged(&mut self, _anchor: &Anchor, _fingerprint: Fingerprint) -> bool {
-        false
-    }
-
-    fn accept(&mut self, identity: Identity, _fingerprint: Fingerprint) {
-        self.identities.push(identity);
-    }
-
-    fn reject(&mut self, problem: EntryProblem) {
-        self.problems.push(problem);
-    }
 }
 
 /// Shows a search at debug level, for finding out by hand what the server answers.

@@ -198,8 +198,11 @@ struct Pager {
 impl Pager {
     async fn run(mut self, tell: mpsc::Sender<PageEnd>) {
         let mut cookie = Vec::new();
-        loop {
-            let end = self.page(&mut cookie).await;
+        for pages in 0.. {
+            let mut end = self.page(&mut cookie).await;
+            if let PageEnd::Last(Err(shortfall)) = end {
+                end = PageEnd::Last(Err(lost_place(shortfall, pages)));
+            }
             let more = matches!(end, PageEnd::More);
             if tell.send(end).await.is_err() || !more {
                 return;
@@ -249,6 +252,22 @@ impl Pager {
             None => PageEnd::Last(Err(Shortfall::Unfinished(self.base.clone()))),
         }
     }
+}
+
+/// What a refusal means when pages came before it: but for limits and referrals, that the cookie is not good any more.
+fn lost_place(shortfall: Shortfall, pages: u32) -> Shortfall {
+    if let Shortfall::Result { base, code, text } = &shortfall
+        && pages > 0
+        && !matches!(code, 3 | 4 | 10 | 11)
+    {
+        return Shortfall::LostPlace {
+            base: base.clone(),
+            pages,
+            code: *code,
+            text: text.clone(),
+        };
+    }
+    shortfall
 }
 
 fn shortfall(base: &str, code: u32, text: &str) -> Shortfall {

@@ -14,10 +14,12 @@ use provost::source::{self, AnchorRead, FetchRequest, GroupNeed, SourceError};
 
 use crate::support::{OpenLdap, SambaAd};
 
+mod absent;
 mod connection;
 mod ds389;
 mod fake;
 mod hours;
+mod moves;
 
 /// Everything a read tells.
 #[derive(Default)]
@@ -155,6 +157,18 @@ fn fetch(
     tray: &mut Tray,
 ) -> ReadReport {
     try_fetch(settings, request, tray).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Where somebody is.
+fn read_anchor(
+    settings: (SourceSettings, LdapSettings),
+    anchor: &Anchor,
+    request: &FetchRequest,
+) -> AnchorRead {
+    let anchors = [anchor.clone()];
+    let mut read = wait(source_of(settings).read_anchors(&anchors, request)).unwrap();
+    assert_eq!(read.len(), 1);
+    read.remove(0)
 }
 
 fn shortfalls(report: &ReadReport) -> &[Shortfall] {
@@ -426,7 +440,7 @@ fn one_person_is_found_by_name_and_by_anchor() {
 
     let ldif = up.search(&["(uid=u000030)", "entryUUID"]);
     let anchor = Anchor::new(&printed(&ldif, "entryUUID")[0]).unwrap();
-    let read = |settings| wait(source_of(settings).read_anchor(&anchor, &all)).unwrap();
+    let read = |settings| read_anchor(settings, &anchor, &all);
     let AnchorRead::Present(identity) = read(openldap(&up)) else {
         panic!("not present");
     };

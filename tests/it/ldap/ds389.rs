@@ -4,7 +4,7 @@ use provost::model::{Anchor, Shortfall};
 use provost::source::settings::{AnchorRule, GroupMethod, LdapSettings, SourceSettings};
 use provost::source::{AnchorRead, GroupNeed};
 
-use super::{Tray, fetch, printed, request, server, settings, shortfalls, source_of, texts, wait};
+use super::{Tray, fetch, printed, read_anchor, request, server, settings, shortfalls, texts};
 use crate::support::Ds389;
 
 fn ds389(up: &Ds389) -> (SourceSettings, LdapSettings) {
@@ -56,7 +56,7 @@ fn a_person_of_389_keeps_the_anchor_through_rename_and_move_until_deleted() {
     let people = request(&["uid"], GroupNeed::All);
     let anchor = printed(&up.search(&["(uid=u000025)", "nsUniqueId"]), "nsUniqueId");
     let anchor = Anchor::new(&anchor[0]).unwrap();
-    let read = || wait(source_of(ds389(&up)).read_anchor(&anchor, &people)).unwrap();
+    let read = || read_anchor(ds389(&up), &anchor, &people);
     let AnchorRead::Present(before) = read() else {
         panic!("not present")
     };

@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use provost::model::Shortfall;
@@ -11,9 +13,11 @@ use provost::source::{GroupNeed, SourceError};
 use super::{Tray, fetch, request, settings, shortfalls, try_fetch};
 
 const BIND: u8 = 0x60;
-const SEARCH: u8 = 0x63;
+pub(super) const SEARCH: u8 = 0x63;
 const DN: &[u8] = b"uid=a,ou=people,dc=t";
 const ID: &[u8] = b"00112233-4455-6677-8899-aabbccddeeff";
+/// The anchor of somebody else.
+pub(super) const OTHER_TEXT: &str = "11112233-4455-6677-8899-aabbccddeeff";
 
 fn element(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
@@ -54,26 +58,40 @@ fn entry(id: u8, dn: &[u8], attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
     message(id, 0x64, &[element(4, dn), element(0x30, &list)].concat())
 }
 
-fn done(id: u8) -> Vec<u8> {
+pub(super) fn done(id: u8) -> Vec<u8> {
     message(id, 0x65, &result(0, ""))
 }
 
+/// The end of a search that did not go well.
+pub(super) fn refusal(id: u8, code: u8) -> Vec<u8> {
+    message(id, 0x65, &result(code, ""))
+}
+
+/// The end of a page, with the cookie for the next one.
+fn page_end(id: u8, cookie: &[u8]) -> Vec<u8> {
+    let value = element(0x30, &[element(2, &[0]), element(4, cookie)].concat());
+    let control = [element(4, b"1.2.840.113556.1.4.319"), element(4, &value)].concat();
+    let controls = element(0xA0, &element(0x30, &control));
+    let inner = [element(2, &[id]), element(0x65, &result(0, "")), controls].concat();
+    element(0x30, &inner)
+}
+
 /// One request: its id, operation and whether the bytes of its body hold some text.
-struct Asked<'a> {
-    id: u8,
-    operation: u8,
+pub(super) struct Asked<'a> {
+    pub(super) id: u8,
+    pub(super) operation: u8,
     body: &'a [u8],
 }
 
 impl Asked<'_> {
-    fn names(&self, text: &str) -> bool {
+    pub(super) fn names(&self, text: &str) -> bool {
         self.body
             .windows(text.len())
             .any(|w| w.eq_ignore_ascii_case(text.as_bytes()))
     }
 
     /// A polite answer: the bind succeeds, searches find nothing.
-    fn politely(&self) -> Vec<u8> {
+    pub(super) fn politely(&self) -> Vec<u8> {
         match self.operation {
             BIND => message(self.id, 0x61, &result(0, "")),
             SEARCH if self.names("supportedControl") => {
@@ -89,7 +107,7 @@ impl Asked<'_> {
 }
 
 /// Serves connections one after the other until the process ends.
-fn serve(mut script: impl FnMut(Asked<'_>) -> Vec<u8> + Send + 'static) -> Server {
+pub(super) fn serve(mut script: impl FnMut(Asked<'_>) -> Vec<u8> + Send + 'static) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -193,9 +211,64 @@ fn bombs_end_the_read_and_not_the_process() {
     }
 }
 
-fn people(asked: &Asked<'_>, last: &[u8]) -> Vec<u8> {
+pub(super) fn people(asked: &Asked<'_>, last: &[u8]) -> Vec<u8> {
     let attributes: [(&str, &[&[u8]]); 2] = [("entryUUID", &[ID]), ("uid", &[b"a"])];
     [entry(asked.id, DN, &attributes), last.to_vec()].concat()
+}
+
+/// Somebody else's entry.
+pub(super) fn others(asked: &Asked<'_>) -> Vec<u8> {
+    let attributes: [(&str, &[&[u8]]); 2] =
+        [("entryUUID", &[OTHER_TEXT.as_bytes()]), ("uid", &[b"b"])];
+    entry(asked.id, b"uid=b,ou=people,dc=t", &attributes)
+}
+
+#[test]
+fn a_server_that_loses_its_place_is_asked_once_more_from_the_first_page() {
+    for lost in [1, 2, u32::MAX] {
+        let (mut left, searches) = (lost, Arc::new(AtomicU32::new(0)));
+        let counted = Arc::clone(&searches);
+        let server = serve(move |asked| match asked.operation {
+            SEARCH if asked.names("supportedControl") => {
+                let offers: [(&str, &[&[u8]]); 1] =
+                    [("supportedControl", &[b"1.2.840.113556.1.4.319"])];
+                [entry(asked.id, b"", &offers), done(asked.id)].concat()
+            }
+            SEARCH if asked.names("NEXTPAGE") && left > 0 => {
+                left -= 1;
+                refusal(asked.id, 53)
+            }
+            SEARCH if asked.names("NEXTPAGE") => [others(&asked), page_end(asked.id, b"")].concat(),
+            SEARCH if asked.names("ou=people") => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                people(&asked, &page_end(asked.id, b"NEXTPAGE"))
+            }
+            _ => asked.politely(),
+        });
+        let mut tray = Tray::default();
+        let report = fetch(
+            source(server),
+            &request(&["uid"], GroupNeed::None),
+            &mut tray,
+        );
+        assert_eq!(searches.load(Ordering::SeqCst), 2, "once more, and no more");
+        let why = shortfalls(&report);
+        if lost == 1 {
+            assert!(report.completeness.is_full(), "{why:?}");
+            assert_eq!(tray.people.len(), 2);
+            assert_eq!(report.bases[0].entries, 2, "nothing counts twice");
+        } else {
+            let [
+                Shortfall::LostPlace {
+                    pages: 1, code: 53, ..
+                },
+            ] = why
+            else {
+                panic!("{why:?}")
+            };
+            assert_eq!(tray.people.len(), 1);
+        }
+    }
 }
 
 #[test]

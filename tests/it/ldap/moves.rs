@@ -1,0 +1,126 @@
+//! People of Active Directory who are renamed, moved and respelled, and those who go: the real binary on a real Samba.
+
+use super::absent::House;
+use crate::support::SambaAd;
+
+/// Everybody's account by login, and whether it is active.
+fn accounts(house: &House) -> Vec<(String, bool, String)> {
+    let mut all: Vec<_> = house
+        .accounts()
+        .into_iter()
+        .map(|a| {
+            let login = a.attributes.get("login").map(ToString::to_string);
+            (
+                a.id.to_string(),
+                a.active == Some(true),
+                login.unwrap_or_default(),
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+fn house(up: &SambaAd, bases: &[String]) -> House {
+    House::of_kind(
+        "active-directory",
+        "sAMAccountName",
+        &format!(
+            "urls = [\"{}\"]\nca-file = \"{}\"\nbind-name = \"{}\"\nbases = {bases:?}\n",
+            up.ldaps_url,
+            up.ca_pem.display(),
+            up.bind_dn,
+        ),
+    )
+}
+
+/// The line of LDIF with somebody's DN, in whichever coding.
+fn dn(up: &SambaAd, login: &str) -> String {
+    let found = up.search(&[&format!("(sAMAccountName={login})"), "dn"]);
+    let line = found.lines().find(|line| line.starts_with("dn:"));
+    line.unwrap_or_else(|| panic!("nobody is {login}: {found}"))
+        .to_owned()
+}
+
+#[test]
+fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
+    let up = SambaAd::start(60);
+    let house = house(&up, std::slice::from_ref(&up.people_base));
+    let before = accounts(&house);
+    let inner = format!("OU=Inner,{}", up.people_base);
+    up.modify(&format!(
+        "dn: {inner}\nchangetype: add\nobjectClass: organizationalUnit\nou: Inner\n"
+    ));
+    let change = |ldif: &str| {
+        up.modify(ldif);
+        house.finishes();
+        let now = accounts(&house);
+        let ids = |all: &[(String, bool, String)]| {
+            all.iter().map(|a| (a.0.clone(), a.1)).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&now), ids(&before), "after\n{ldif}");
+        now
+    };
+    // The common name, and with it the DN.
+    let old = dn(&up, "u000030");
+    change(&format!(
+        "{old}\nchangetype: modrdn\nnewrdn: CN=Somebody Else\ndeleteoldrdn: 1\n"
+    ));
+    // Only the case of the DN.
+    let old = dn(&up, "u000030");
+    change(&format!(
+        "{old}\nchangetype: modrdn\nnewrdn: CN=SOMEBODY else\ndeleteoldrdn: 1\n"
+    ));
+    // Another unit, with another name at the same time.
+    let old = dn(&up, "u000031");
+    change(&format!(
+        "{old}\nchangetype: modrdn\nnewrdn: CN=Moved\ndeleteoldrdn: 1\nnewsuperior: {inner}\n"
+    ));
+    // The unit that they are in.
+    change(&format!(
+        "dn: {inner}\nchangetype: modrdn\nnewrdn: OU=Renamed Unit\ndeleteoldrdn: 1\n"
+    ));
+    // The login in another case: the application compares without regard to it.
+    let same = dn(&up, "u000032");
+    let now = change(&format!(
+        "{same}\nchangetype: modify\nreplace: sAMAccountName\nsAMAccountName: U000032\n"
+    ));
+    assert!(now.iter().any(|a| a.2 == "u000032"));
+    // Another login altogether.
+    let same = dn(&up, "u000033");
+    let now = change(&format!(
+        "{same}\nchangetype: modify\nreplace: sAMAccountName\nsAMAccountName: married\n"
+    ));
+    assert!(now.iter().any(|a| a.2 == "married"));
+    assert!(!now.iter().any(|a| a.2 == "u000033"));
+    house.rests();
+}
+
+#[test]
+fn whoever_is_deleted_or_moved_out_of_the_domains_part_is_stopped_in_the_same_run() {
+    let up = SambaAd::start(60);
+    let house = house(&up, std::slice::from_ref(&up.people_base));
+    // Deletion leaves a tombstone with the same objectGUID behind, which is nobody.
+    up.modify(&format!("{}\nchangetype: delete\n", dn(&up, "u000040")));
+    up.modify(&format!(
+        "{}\nchangetype: modrdn\nnewrdn: CN=Away\ndeleteoldrdn: 1\nnewsuperior: OU=Services,{}\n",
+        dn(&up, "u000041"),
+        up.base
+    ));
+    let already = house.stopped();
+    house.finishes();
+    let mut expected = already;
+    expected.extend(["u000040".to_owned(), "u000041".to_owned()]);
+    expected.sort();
+    assert_eq!(house.stopped(), expected);
+    // Back from where they were moved: the same account opens again.
+    up.modify(&format!(
+        "{}\nchangetype: modrdn\nnewrdn: CN=Back\ndeleteoldrdn: 1\nnewsuperior: {}\n",
+        dn(&up, "u000041"),
+        up.people_base
+    ));
+    house.finishes();
+    expected.retain(|login| login != "u000041");
+    assert_eq!(house.stopped(), expected);
+    house.rests();
+}
