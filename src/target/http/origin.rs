@@ -100,7 +100,10 @@ impl Origin {
     /// # Errors
     /// As [`Self::follow`], and [`ConnectorError::Protocol`] if the link does not have that shape.
     pub fn id_in(&self, link: &str, kind: &str) -> Result<String, ConnectorError> {
-        let url = self.follow(link)?;
+        let url = match self.behind_terminator(link) {
+            Some(link) => self.follow(&link)?,
+            None => self.follow(link)?,
+        };
         let mut segments = url.path().rsplit('/');
         let id = segments.next().and_then(decode).unwrap_or_default();
         if id.is_empty() || segments.next() != Some(kind) {
@@ -109,6 +112,21 @@ impl Origin {
             )));
         }
         Ok(id)
+    }
+
+    /// A link as an application writes it that does not know of the TLS in front of it: our own host with `http`. Nothing
+    /// is sent there; it is read as what it means here.
+    fn behind_terminator(&self, link: &str) -> Option<String> {
+        let rest = link.strip_prefix("http://")?;
+        if self.base.scheme() != "https" {
+            return None;
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let port = authority.strip_prefix(self.base.host_str()?)?;
+        let digits = port.strip_prefix(':').unwrap_or(port);
+        let own = digits.bytes().all(|b| b.is_ascii_digit());
+        own.then(|| format!("{}{path}", self.base.origin().ascii_serialization()))
     }
 
     /// The base URL.
@@ -326,6 +344,13 @@ mod tests {
                 Some("a/b"),
             ),
             ("/scim/v2/Users/7", Some("7")),
+            // What an application says that does not know of the TLS in front of it.
+            ("http://app.example.com:8443/scim/v2/Users/7", Some("7")),
+            ("http://app.example.com/scim/v2/Users/7", Some("7")),
+            ("http://evil.example:8443/scim/v2/Users/7", None),
+            ("http://user@app.example.com/scim/v2/Users/7", None),
+            ("http://app.example.com.evil.example/scim/v2/Users/7", None),
+            ("http://app.example.com@evil.example/scim/v2/Users/7", None),
             ("/scim/v2/Groups/7", None),
             ("/scim/v2/Users/", None),
             ("https://evil.example/scim/v2/Users/7", None),

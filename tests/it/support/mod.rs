@@ -12,6 +12,7 @@
 
 pub mod container;
 pub mod ds389;
+pub mod gateway;
 pub mod ldap_client;
 pub mod openldap;
 pub mod ports;

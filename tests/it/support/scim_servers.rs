@@ -64,8 +64,10 @@ impl ScimKind {
 #[derive(Debug)]
 pub struct ScimServer {
     server: Server,
-    port: u16,
-    base_path: &'static str,
+    /// Where it listens, on the loopback.
+    pub port: u16,
+    /// Where its interface begins.
+    pub base_path: &'static str,
     /// Without a slash at the end.
     pub base_url: String,
     /// For `Authorization: Bearer`.

@@ -1,8 +1,8 @@
 //! The test certificates, which `tests/support/lib.sh` makes with openssl, apart from any code under test.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
-use super::process::cache_dir;
+use super::process::{cache_dir, run, support_dir};
 
 /// Which certificate a server shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,14 @@ impl Cert {
             Self::Wrong => "wrong",
         }
     }
+}
+
+/// Makes the certificates if no server did so before.
+pub fn make() {
+    let lib = support_dir().join("lib.sh");
+    run(Command::new("bash")
+        .args(["-c", ". \"$0\" && tls"])
+        .arg(lib));
 }
 
 /// The CA that signed all of them, as PEM.
