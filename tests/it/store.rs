@@ -8,14 +8,33 @@ mod register;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use provost::model::{AccountId, Action, Anchor, Basis, Digest, Origin, Plan, Shadow, Value};
 use provost::store::{Conclusion, Intent, OpId, Opened, ShadowMove, State, StoreError, TargetMeta};
+
+use crate::support::process::await_some;
 
 fn dir() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("state");
     (root, path)
+}
+
+/// Opens a state that nobody else holds. Its locks outlive their last holder for a moment if another test starts a process
+/// just then: the child has them, too, until it is another program.
+fn hold(path: &Path) -> Result<State, StoreError> {
+    await_some(
+        "the locks of a state",
+        Duration::from_secs(60),
+        || match State::open(path) {
+            Err(StoreError::Locked { .. }) => None,
+            Err(StoreError::Io { source, .. }) if source.to_string().contains("acquire lock") => {
+                None
+            }
+            opened => Some(opened),
+        },
+    )
 }
 
 fn anchor(n: usize) -> Anchor {
@@ -64,7 +83,7 @@ fn all(state: &State, target: &str) -> Result<BTreeMap<Anchor, Shadow>, StoreErr
 #[test]
 fn what_was_concluded_is_there_after_reopening() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(state.opened(), &Opened::Fresh);
     let run = state.next_run().unwrap();
     let ops = state
@@ -90,7 +109,7 @@ fn what_was_concluded_is_there_after_reopening() {
     };
     state.set_target_meta("crm", meta.clone()).unwrap();
     drop(state);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(state.opened(), &Opened::Clean);
     assert_eq!(
         state.shadow("crm", &anchor(1)).unwrap(),
@@ -152,7 +171,7 @@ fn plan(people: u64) -> Plan {
 #[test]
 fn summarising_the_journal_keeps_everything_that_counts() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let run = state.next_run().unwrap();
     for round in 0..20 {
         let ops = state.intend("crm", run, &[intent(1), intent(2)]).unwrap();
@@ -173,7 +192,7 @@ fn summarising_the_journal_keeps_everything_that_counts() {
     assert!(after * 5 < before, "{before} → {after}");
     check_summarised(&state, &meta, open[0]);
     drop(state);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(state.opened(), &Opened::Clean);
     check_summarised(&state, &meta, open[0]);
     assert_eq!(state.next_run().unwrap(), run + 1);
@@ -182,7 +201,7 @@ fn summarising_the_journal_keeps_everything_that_counts() {
     drop(state);
     // The cache can also be made from a summary.
     provost::store::rebuild(&path).unwrap();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(state.opened(), &Opened::Clean);
     assert_eq!(all(&state, "crm").unwrap().len(), 1);
     assert!(state.verify().unwrap().is_sound());
@@ -202,7 +221,7 @@ fn check_summarised(state: &State, meta: &TargetMeta, open: OpId) {
 #[test]
 fn a_staged_plan_is_written_once() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let size = || std::fs::metadata(path.join("journal.log")).unwrap().len();
     let mut meta = TargetMeta {
         staged: Some(plan(7)),
@@ -226,20 +245,20 @@ fn a_staged_plan_is_written_once() {
 #[test]
 fn the_second_opener_is_told_who_is_first() {
     let (_root, path) = dir();
-    let first = State::open(&path).unwrap();
+    let first = hold(&path).unwrap();
     match State::open(&path) {
         Err(StoreError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
         other => panic!("{other:?}"),
     }
     drop(first);
-    assert!(State::open(&path).is_ok());
+    assert!(hold(&path).is_ok());
 }
 
 #[test]
 fn what_others_could_read_or_redirect_is_refused() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let (root, path) = dir();
-    drop(State::open(&path).unwrap());
+    drop(hold(&path).unwrap());
     let mode = |file: &str| {
         let found = std::fs::metadata(path.join(file)).unwrap();
         found.permissions().mode() & 0o777
@@ -248,7 +267,7 @@ fn what_others_could_read_or_redirect_is_refused() {
         (mode(""), mode("journal.log"), mode("lock")),
         (0o700, 0o600, 0o600)
     );
-    let refused = |path: &Path| matches!(State::open(path), Err(StoreError::Permissions { .. }));
+    let refused = |path: &Path| matches!(hold(path), Err(StoreError::Permissions { .. }));
     let loosen = |file: &str, mode: u32| {
         let to = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(path.join(file), to).unwrap();

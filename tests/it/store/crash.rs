@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use provost::model::Value;
-use provost::store::{OpId, State};
+use provost::store::OpId;
 
-use super::{all, anchor, dir, intent, put, shadow};
+use super::{all, anchor, dir, hold, intent, put, shadow};
 
 const CHILD: &str = "PROVOST_TEST_COMMITS_IN";
 /// How many processes are killed.
@@ -34,7 +34,7 @@ fn commits_until_it_is_killed() {
         assert_eq!(PEOPLE % PER_ROUND, 0, "a round never meets itself");
         return;
     };
-    let state = State::open(Path::new(&path)).unwrap();
+    let state = hold(Path::new(&path)).unwrap();
     let started = usize::try_from(state.next_run().unwrap()).unwrap();
     for n in started * 1000.. {
         let intents: Vec<_> = round(n).map(intent).collect();
@@ -94,7 +94,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             }
         }
         child.wait().unwrap();
-        let state = State::open(&path).unwrap();
+        let state = hold(&path).unwrap();
         let shadows = all(&state, "crm").unwrap();
         for (&who, &n) in &acknowledged {
             let found = shadows.get(&anchor(who)).unwrap();

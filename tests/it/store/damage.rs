@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use provost::model::{Anchor, Shadow};
-use provost::store::{Opened, State, StoreError};
+use provost::store::{Opened, StoreError};
 
-use super::{all, anchor, copy, dir, intent, put, shadow};
+use super::{all, anchor, copy, dir, hold, intent, put, shadow};
 use crate::support::process::await_some;
 
 type Shadows = BTreeMap<Anchor, Shadow>;
 
 /// A closed state with some history, and its shadows before and after the last conclusion.
 fn history(path: &Path) -> (Shadows, Shadows) {
-    let state = State::open(path).unwrap();
+    let state = hold(path).unwrap();
     for round in 0..6 {
         let who: Vec<usize> = (0..10).map(|n| n * (round + 1) % 30).collect();
         let intents: Vec<_> = who.iter().map(|&n| intent(n)).collect();
@@ -42,7 +42,7 @@ fn flip(file: &Path, bit: usize) {
 
 /// Opens a damaged state: what it shows must be right. Returns how it ended, in a word.
 fn judge(path: &Path, before: &Shadows, after: &Shadows) -> &'static str {
-    let state = match State::open(path) {
+    let state = match hold(path) {
         Ok(state) => state,
         Err(StoreError::Damaged { .. } | StoreError::Version { .. }) => return "refused",
         Err(other) => panic!("{other}"),
@@ -62,7 +62,7 @@ fn judge(path: &Path, before: &Shadows, after: &Shadows) -> &'static str {
         }
         Err(StoreError::Damaged { .. }) => {
             drop(state);
-            let state = State::open(path).unwrap();
+            let state = hold(path).unwrap();
             assert!(matches!(state.opened(), Opened::Rebuilt { .. }));
             assert_eq!(&all(&state, "crm").unwrap(), after);
             "noticed"
@@ -122,13 +122,13 @@ fn a_flipped_bit_in_the_cache_is_noticed_or_harmless() {
 fn an_incomplete_last_commit_is_cut_off_at_whatever_byte_it_ends() {
     let (root, path) = dir();
     let journal = path.join("journal.log");
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     state.conclude("crm", vec![put(None, 1, "old")]).unwrap();
     drop(state);
     let old = root.path().join("old");
     copy(&path, &old);
     let whole = std::fs::read(&journal).unwrap().len();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     state.conclude("crm", vec![put(None, 1, "new")]).unwrap();
     drop(state);
     let bytes = std::fs::read(&journal).unwrap();
@@ -137,7 +137,7 @@ fn an_incomplete_last_commit_is_cut_off_at_whatever_byte_it_ends() {
         let trial = root.path().join(format!("trial{end}"));
         copy(&old, &trial);
         std::fs::write(trial.join("journal.log"), &bytes[..end]).unwrap();
-        let state = State::open(&trial).unwrap();
+        let state = hold(&trial).unwrap();
         let complete = end == bytes.len();
         let expected = shadow(1, if complete { "new" } else { "old" });
         assert_eq!(state.shadow("crm", &anchor(1)).unwrap(), Some(expected));
@@ -156,14 +156,14 @@ fn an_incomplete_last_commit_is_cut_off_at_whatever_byte_it_ends() {
 /// Two copies of a state: an early one and its continuation.
 fn early_and_late() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let (root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     state
         .conclude("crm", vec![put(None, 1, "old"), put(None, 3, "old")])
         .unwrap();
     drop(state);
     let early = root.path().join("early");
     copy(&path, &early);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     state.conclude("crm", vec![put(None, 1, "new")]).unwrap();
     state.conclude("crm", vec![put(None, 2, "new")]).unwrap();
     state.forget("crm", &anchor(3)).unwrap();
@@ -184,7 +184,7 @@ fn replace(what: &str, from: &Path, to: &Path) {
 #[test]
 fn shadows_that_the_cache_lacks_are_in_memory_and_after_a_crash_in_the_journal() {
     let (root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     for text in ["first", "second"] {
         state.conclude("crm", vec![put(None, 1, text)]).unwrap();
     }
@@ -193,20 +193,20 @@ fn shadows_that_the_cache_lacks_are_in_memory_and_after_a_crash_in_the_journal()
     // The files as a crash would leave them now.
     let crashed = root.path().join("crashed");
     copy(&path, &crashed);
-    let after = State::open(&crashed).unwrap();
+    let after = hold(&crashed).unwrap();
     assert!(matches!(after.opened(), Opened::Replayed { n: 1.. }));
     assert_eq!(after.shadow("crm", &anchor(1)).unwrap(), second);
     // Whoever reads all of them, or ends in peace, leaves nothing to replay.
     assert_eq!(all(&state, "crm").unwrap().len(), 1);
     drop(state);
-    assert_eq!(State::open(&path).unwrap().opened(), &Opened::Clean);
+    assert_eq!(hold(&path).unwrap().opened(), &Opened::Clean);
 }
 
 #[test]
 fn an_older_cache_is_brought_up_to_date() {
     let (_root, early, late) = early_and_late();
     replace("cache", &early, &late);
-    let state = State::open(&late).unwrap();
+    let state = hold(&late).unwrap();
     assert_eq!(state.opened(), &Opened::Replayed { n: 3 });
     let found = all(&state, "crm").unwrap();
     assert_eq!(
@@ -220,7 +220,7 @@ fn an_older_cache_is_brought_up_to_date() {
 fn an_older_journal_is_believed_and_said_so() {
     let (_root, early, late) = early_and_late();
     replace("journal.log", &early, &late);
-    let state = State::open(&late).unwrap();
+    let state = hold(&late).unwrap();
     let Opened::Rebuilt { why, moved_to } = state.opened() else {
         panic!("{:?}", state.opened());
     };
@@ -238,11 +238,11 @@ fn the_cache_of_another_state_is_not_believed() {
     let (_root, path) = dir();
     let (_other_root, other) = dir();
     for (path, text) in [(&path, "ours"), (&other, "theirs")] {
-        let state = State::open(path).unwrap();
+        let state = hold(path).unwrap();
         state.conclude("crm", vec![put(None, 1, text)]).unwrap();
     }
     replace("cache", &other, &path);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert!(matches!(state.opened(), Opened::Rebuilt { .. }));
     assert_eq!(
         state.shadow("crm", &anchor(1)).unwrap(),
@@ -254,29 +254,26 @@ fn the_cache_of_another_state_is_not_believed() {
 fn a_lost_cache_is_made_anew_and_a_lost_journal_is_not() {
     let (_root, early, late) = early_and_late();
     std::fs::remove_dir_all(late.join("cache")).unwrap();
-    let state = State::open(&late).unwrap();
+    let state = hold(&late).unwrap();
     assert!(matches!(
         state.opened(),
         Opened::Rebuilt { moved_to: None, .. }
     ));
     assert_eq!(all(&state, "crm").unwrap().len(), 2);
     std::fs::remove_file(early.join("journal.log")).unwrap();
-    assert!(matches!(
-        State::open(&early),
-        Err(StoreError::Damaged { .. })
-    ));
+    assert!(matches!(hold(&early), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
 fn a_newer_journal_is_refused() {
     let (_root, path) = dir();
-    drop(State::open(&path).unwrap());
+    drop(hold(&path).unwrap());
     let journal = path.join("journal.log");
     let mut bytes = std::fs::read(&journal).unwrap();
     bytes[8..10].copy_from_slice(&(provost::store::VERSION + 1).to_le_bytes());
     std::fs::write(&journal, &bytes).unwrap();
     assert!(matches!(
-        State::open(&path),
+        hold(&path),
         Err(StoreError::Version { found, .. }) if found == provost::store::VERSION + 1
     ));
     assert_eq!(
@@ -325,7 +322,7 @@ fn a_cache_that_answers_wrongly_is_noticed_and_made_anew() {
     tamper(&path, |db| {
         old = db.scan_prefix(b"h").map(Result::unwrap).collect();
     });
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     for n in 0..30 {
         state.conclude("crm", vec![put(None, n, "newer")]).unwrap();
     }

@@ -2,7 +2,7 @@
 
 use provost::store::{DocumentWrite, State};
 
-use super::dir;
+use super::{dir, hold};
 
 fn set(state: &State, key: &str, value: Option<&str>) {
     let value = value.map(str::to_owned);
@@ -22,7 +22,7 @@ fn the_latest_document_of_a_key_survives_restart_and_summary() {
         ("c".to_owned(), String::new()),
     ];
     {
-        let state = State::open(&path).unwrap();
+        let state = hold(&path).unwrap();
         set(&state, "a", Some("one"));
         set(&state, "b", Some("gone"));
         set(&state, "a", Some("two"));
@@ -33,12 +33,12 @@ fn the_latest_document_of_a_key_survives_restart_and_summary() {
         assert!(state.documents::<String>("other").unwrap().is_empty());
     }
     {
-        let state = State::open(&path).unwrap();
+        let state = hold(&path).unwrap();
         assert_eq!(state.documents::<String>("note").unwrap(), all);
         state.compact().unwrap();
         assert_eq!(state.documents::<String>("note").unwrap(), all);
     }
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(
         state.document::<String>("note", "a").unwrap().unwrap(),
         "two"
@@ -49,7 +49,7 @@ fn the_latest_document_of_a_key_survives_restart_and_summary() {
 #[test]
 fn a_document_of_another_type_is_refused() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     set(&state, "a", Some("not a number list"));
     assert!(state.document::<Vec<Vec<u64>>>("note", "a").is_err());
 }

@@ -8,7 +8,7 @@ use provost::store::{
     Conclusion, IndexRow, ReadCommit, Settled, ShadowMove, SourceMeta, State, rebuild,
 };
 
-use super::{anchor, dir, put};
+use super::{anchor, dir, hold, put};
 
 fn identity(n: usize, text: &str) -> Identity {
     let mut attributes = Attributes::new();
@@ -56,7 +56,7 @@ fn people(state: &State) -> BTreeSet<(Anchor, String)> {
 #[test]
 fn a_read_is_remembered_and_its_changes_too() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(state.source_meta("ad").unwrap(), None);
     // More than one batch.
     let first = ReadCommit {
@@ -83,7 +83,7 @@ fn a_read_is_remembered_and_its_changes_too() {
     };
     state.commit_read("ad", second).unwrap();
     drop(state);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let index = state.source_index("ad").unwrap();
     assert_eq!(index.len(), 5000);
     assert_eq!(index.get(&anchor(0)), Some(&row(1)));
@@ -103,7 +103,7 @@ fn a_read_is_remembered_and_its_changes_too() {
     assert!(state.verify().unwrap().is_sound());
     drop(state);
     rebuild(&path).unwrap();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     assert_eq!(
         state.source_meta("ad").unwrap(),
         None,
@@ -115,7 +115,7 @@ fn a_read_is_remembered_and_its_changes_too() {
 #[test]
 fn a_read_without_changes_writes_only_that_it_was_made() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let first = ReadCommit {
         changed: (0..2000)
             .map(|n| (identity(n, "old").into(), row(1)))
@@ -144,7 +144,7 @@ fn a_read_without_changes_writes_only_that_it_was_made() {
 #[test]
 fn a_settled_mark_does_not_outlive_the_shadow_it_was_made_for() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let before = (0..50).map(|n| put(None, n, "old")).collect();
     state.conclude("crm", before).unwrap();
     let settled = Settled {
@@ -168,7 +168,7 @@ fn a_settled_mark_does_not_outlive_the_shadow_it_was_made_for() {
         .unwrap();
     state.forget("crm", &anchor(3)).unwrap();
     drop(state);
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     let index = state.settled("crm").unwrap();
     assert_eq!(index.len(), 96);
     for moved in 0..4 {

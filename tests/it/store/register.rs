@@ -6,7 +6,7 @@ use std::path::Path;
 use provost::model::{Anchor, Life, Value};
 use provost::store::{Conclusion, RegisterRow, ShadowMove, State};
 
-use super::{all, anchor, dir, put, shadow};
+use super::{all, anchor, dir, hold, put, shadow};
 
 type Rows = BTreeMap<Anchor, RegisterRow>;
 
@@ -38,13 +38,13 @@ fn agrees(state: &State, story: &str) {
 
 fn reopened(state: State, path: &Path) -> State {
     drop(state);
-    State::open(path).unwrap()
+    hold(path).unwrap()
 }
 
 #[test]
 fn the_register_says_what_the_shadows_say() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     agrees(&state, "of nobody");
     let first = (0..700).map(|n| put(None, n, "old")).collect();
     state.conclude("crm", first).unwrap();
@@ -90,7 +90,7 @@ fn the_register_says_what_the_shadows_say() {
 #[test]
 fn a_register_of_other_attributes_or_of_the_past_is_not_believed() {
     let (_root, path) = dir();
-    let state = State::open(&path).unwrap();
+    let state = hold(&path).unwrap();
     agrees(&state, "of nobody");
     let first = (0..50).map(|n| put(None, n, "old")).collect();
     state.conclude("crm", first).unwrap();
