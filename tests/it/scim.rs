@@ -2,6 +2,7 @@
 
 mod bulk;
 mod groups;
+mod passwords;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
