@@ -10,7 +10,7 @@ use crate::report::{Look, Paint};
 
 use super::args::{Global, Run};
 use super::show::{self, About};
-use super::{Stop, engine, explain, load, logs, release};
+use super::{Stop, engine, explain, load, logs, release, windows};
 
 pub(super) fn run(args: &Run, global: &Global) -> Result<Outcome, Stop> {
     let config = load::config(global)?;
@@ -60,6 +60,10 @@ impl Voice for Commands {
                 explain::explained(session, person, target.as_deref(), look)
                     .map(|text| (Outcome::NothingToDo, text))
             }
+            Command::Windows { asked } => match windows::answered(session, asked, as_shown, look) {
+                Ok(answer) => return answer,
+                Err(stop) => Err(stop),
+            },
             Command::Release { target, plan } => {
                 release::staged(session, target, plan, &by.to_string())
                     .map(|text| (Outcome::Applied, text))

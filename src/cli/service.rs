@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::config::{Config, Secrets};
-use crate::daemon::control::ask::{Command, Show};
+use crate::daemon::control::ask::{Answer, Command, Show};
 use crate::daemon::control::{Connection, connect};
 use crate::model::Outcome;
 use crate::report::Paint;
@@ -29,24 +29,14 @@ pub(super) fn ask_for(
     global: &Global,
     out: &mut Out,
 ) -> Result<Option<Outcome>, Stop> {
-    let Some(connection) = connection(global)? else {
-        return Ok(None);
-    };
-    let _progress = Progress::start(global, "waiting for the service");
     let show = Show {
-        json: out.json,
-        colour: out.look.paint == Paint::Ansi,
-        quiet: global.quiet,
-        width: u16::try_from(out.look.width).unwrap_or(100),
         html: to.html.is_some(),
         csv: to.csv.is_some(),
+        ..show(global, out)
     };
-    let answer = connection
-        .ask(command, show, &mut |text| progress::say(text))
-        .map_err(|error| Stop::failed(format!("the service did not answer: {error}")))?;
-    if !answer.error.is_empty() {
-        return Err(Stop::Said(answer.outcome, answer.error));
-    }
+    let Some(answer) = answer(command, show, global)? else {
+        return Ok(None);
+    };
     out.report(&answer.report)?;
     for (path, content) in [(&to.html, &answer.html), (&to.csv, &answer.csv)] {
         if let (Some(path), Some(content)) = (path, content) {
@@ -54,6 +44,36 @@ pub(super) fn ask_for(
         }
     }
     Ok(Some(answer.outcome))
+}
+
+/// What the service answers; `None` if none runs.
+pub(super) fn answer(
+    command: Command,
+    show: Show,
+    global: &Global,
+) -> Result<Option<Answer>, Stop> {
+    let Some(connection) = connection(global)? else {
+        return Ok(None);
+    };
+    let _progress = Progress::start(global, "waiting for the service");
+    let answer = connection
+        .ask(command, show, &mut |text| progress::say(text))
+        .map_err(|error| Stop::failed(format!("the service did not answer: {error}")))?;
+    if !answer.error.is_empty() {
+        return Err(Stop::Said(answer.outcome, answer.error));
+    }
+    Ok(Some(answer))
+}
+
+/// How reports look here.
+pub(super) fn show(global: &Global, out: &Out) -> Show {
+    Show {
+        json: out.json,
+        colour: out.look.paint == Paint::Ansi,
+        quiet: global.quiet,
+        width: u16::try_from(out.look.width).unwrap_or(100),
+        ..Show::default()
+    }
 }
 
 /// Whether a service runs.

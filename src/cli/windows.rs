@@ -1,4 +1,4 @@
-//! `provost windows`: who has access when, and why. From the last read, without asking anybody.
+//! `provost windows`: who has access when, and why. From the last read, without asking any directory or application.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,16 +6,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::config::{Config, Secrets};
+use crate::daemon::control::ask::{Answer, AskedWindows, Command, Show};
 use crate::engine::{Read, Session, TargetWindows, WindowsRequest};
 use crate::model::Outcome;
 use crate::reconcile::access::Policy;
 use crate::report::ics::{Calendar, ics};
 use crate::report::windows::{Asked, Windows, calendar, policy_calendar};
-use crate::report::{json, text};
+use crate::report::{Look, json, text};
 
 use super::args::{Global, WindowsArgs};
 use super::out::Out;
-use super::{Stop, engine, files, load};
+use super::{Stop, engine, files, load, service};
 
 /// For how many days transitions are listed unless said otherwise.
 const DAYS: i64 = 7;
@@ -25,31 +26,68 @@ const DAYS_CALENDAR: i64 = 90;
 const LONGEST: SignedDuration = SignedDuration::from_hours(3 * 366 * 24);
 
 pub(super) fn run(args: &WindowsArgs, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
-    let session = open(args, global)?;
-    let asked = asked(args, &session)?;
-    let request = WindowsRequest {
+    let asked = AskedWindows {
         targets: args.targets.clone(),
         person: args.person.clone(),
+        at: args.at.clone(),
+        from: args.from.clone(),
+        to: args.to.clone(),
+        read: args.read,
+    };
+    let show = Show {
+        ics: args.ics.is_some(),
+        ..service::show(global, out)
+    };
+    let command = Command::Windows {
+        asked: asked.clone(),
+    };
+    let answer = match service::answer(command, show, global)? {
+        Some(answer) => answer,
+        None => answered(&open(args, global)?, &asked, show, out.look)?,
+    };
+    if let Some(path) = &args.ics {
+        write(path, &answer.ics)?;
+    }
+    out.report(&answer.report)?;
+    Ok(answer.outcome)
+}
+
+/// What is answered, wherever it is asked.
+pub(super) fn answered(
+    session: &Session,
+    given: &AskedWindows,
+    form: Show,
+    look: Look,
+) -> Result<Answer, Stop> {
+    let asked = asked(given, form.ics, session)?;
+    let request = WindowsRequest {
+        targets: given.targets.clone(),
+        person: given.person.clone(),
         at: Some(asked.at),
         to: asked.to,
-        read: if args.read { Read::Now } else { Read::Stored },
+        read: if given.read { Read::Now } else { Read::Stored },
     };
     let found = engine::block_on(session.windows(&request))?;
-    if let (Some(path), Some(to)) = (&args.ics, asked.to) {
-        let calendars = if args.person.is_some() {
+    let shown: Vec<Windows<'_>> = found.iter().map(show).collect();
+    let report = if form.json {
+        json::windows(&shown, &asked)
+    } else {
+        text::windows(&shown, &asked, look)
+    };
+    let mut answer = Answer::report(Outcome::NothingToDo, report);
+    if let (true, Some(to)) = (form.ics, asked.to) {
+        let calendars = if given.person.is_some() {
             of_people(&found, asked.at, to)
         } else {
             of_policies(&session.config, asked.at, to)
         };
-        write(path, &calendars, session.clock.now())?;
+        let now = session.clock.now();
+        let calendars = calendars.into_iter();
+        answer.ics = calendars
+            .map(|(name, one)| (name, ics(&one, now)))
+            .collect();
     }
-    let shown: Vec<Windows<'_>> = found.iter().map(show).collect();
-    if out.json {
-        out.report(&json::windows(&shown, &asked))?;
-    } else {
-        out.report(&text::windows(&shown, &asked, out.look))?;
-    }
-    Ok(Outcome::NothingToDo)
+    Ok(answer)
 }
 
 /// What was last read needs no secret, and may be looked at wherever the state directory is.
@@ -61,14 +99,14 @@ fn open(args: &WindowsArgs, global: &Global) -> Result<Session, Stop> {
     Ok(Session::open(config)?)
 }
 
-fn asked(args: &WindowsArgs, session: &Session) -> Result<Asked, Stop> {
+fn asked(given: &AskedWindows, calendars: bool, session: &Session) -> Result<Asked, Stop> {
     let mut asked = Asked {
         at: session.clock.now(),
         to: None,
         zone: session.zone(),
         remarks: Vec::new(),
     };
-    if let Some(text) = args.at.as_ref().or(args.from.as_ref()) {
+    if let Some(text) = given.at.as_ref().or(given.from.as_ref()) {
         let found = session.moment(text)?;
         asked.at = found.at;
         asked.zone = found.zone;
@@ -80,7 +118,7 @@ fn asked(args: &WindowsArgs, session: &Session) -> Result<Asked, Stop> {
         let to = from.checked_add(days.days()).map_err(Stop::failed);
         to.map(|to| to.timestamp())
     };
-    let to = match (&args.to, args.from.is_some(), args.ics.is_some()) {
+    let to = match (&given.to, given.from.is_some(), calendars) {
         (Some(text), _, _) => {
             let found = session.moment(text)?;
             asked.remarks.extend(found.remark);
@@ -133,7 +171,7 @@ fn of_policies(config: &Config, from: Timestamp, to: Timestamp) -> Vec<(String, 
 }
 
 /// One file for one calendar; several get their names between the file's stem and its ending.
-fn write(path: &Path, calendars: &[(String, Calendar)], now: Timestamp) -> Result<(), Stop> {
+fn write(path: &Path, calendars: &[(String, String)]) -> Result<(), Stop> {
     if calendars.is_empty() {
         return Err(Stop::failed(
             "there is no policy with times of its own to make a calendar of; name a --person",
@@ -144,7 +182,7 @@ fn write(path: &Path, calendars: &[(String, Calendar)], now: Timestamp) -> Resul
             1 => path.to_owned(),
             _ => between(path, name),
         };
-        files::write(&path, ics(calendar, now).as_bytes())?;
+        files::write(&path, calendar.as_bytes())?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ pub(super) fn carry_out(
         Command::Status {}
         | Command::Plan { .. }
         | Command::Explain { .. }
+        | Command::Windows { .. }
         | Command::Sync { .. }
         | Command::Release { .. }
         | Command::AcceptSource { .. }

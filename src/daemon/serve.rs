@@ -253,6 +253,7 @@ impl Daemon {
             | Command::Freezes {}) => self.order(&command, by),
             command @ (Command::Plan { .. }
             | Command::Explain { .. }
+            | Command::Windows { .. }
             | Command::Release { .. }
             | Command::AcceptSource { .. }) => {
                 let (voice, session) = (self.options.voice, self.turn.session.clone());

@@ -42,6 +42,8 @@ pub struct Show {
     pub html: bool,
     /// Also as a table.
     pub csv: bool,
+    /// Also as calendars.
+    pub ics: bool,
 }
 
 impl Default for Show {
@@ -53,6 +55,7 @@ impl Default for Show {
             width: 100,
             html: false,
             csv: false,
+            ics: false,
         }
     }
 }
@@ -82,6 +85,12 @@ pub enum Command {
         /// Only this target.
         #[serde(default)]
         target: Option<String>,
+    },
+    /// Who has access when.
+    Windows {
+        /// What is asked.
+        #[serde(default)]
+        asked: AskedWindows,
     },
     /// A full cycle now.
     Sync {
@@ -147,6 +156,24 @@ pub enum Command {
     },
 }
 
+/// Which moment or range, and of whom. Times are as people type them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct AskedWindows {
+    /// The targets; none means all.
+    pub targets: Vec<String>,
+    /// Only this person.
+    pub person: Option<String>,
+    /// The moment; now if there is no time at all.
+    pub at: Option<String>,
+    /// The beginning of a range.
+    pub from: Option<String>,
+    /// Its end.
+    pub to: Option<String>,
+    /// Read the directory instead of taking the last read.
+    pub read: bool,
+}
+
 /// What somebody must be allowed to do for a command.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Right {
@@ -164,6 +191,7 @@ impl Command {
             Self::Status {}
             | Self::Plan { .. }
             | Self::Explain { .. }
+            | Self::Windows { .. }
             | Self::ListOverrides { .. }
             | Self::Freezes {} => Right::View,
             Self::GiveOverride { .. }
@@ -185,6 +213,7 @@ impl Command {
             Self::Status {} => "status",
             Self::Plan { .. } => "plan",
             Self::Explain { .. } => "explain",
+            Self::Windows { .. } => "windows",
             Self::Sync { .. } => "sync",
             Self::Release { .. } => "release",
             Self::AcceptSource { .. } => "release --source",
@@ -225,6 +254,9 @@ pub enum Tell {
         html: Option<String>,
         /// As a table, if that was asked for.
         csv: Option<String>,
+        /// Calendars with the names to tell them apart by, if that was asked for.
+        #[serde(default)]
+        ics: Vec<(String, String)>,
     },
 }
 
@@ -241,6 +273,8 @@ pub struct Answer {
     pub html: Option<String>,
     /// As a table, if that was asked for.
     pub csv: Option<String>,
+    /// Calendars with the names to tell them apart by, if that was asked for.
+    pub ics: Vec<(String, String)>,
 }
 
 impl Answer {
@@ -253,6 +287,7 @@ impl Answer {
             error: String::new(),
             html: None,
             csv: None,
+            ics: Vec::new(),
         }
     }
 
@@ -265,6 +300,7 @@ impl Answer {
             error: format!("provost: {error}"),
             html: None,
             csv: None,
+            ics: Vec::new(),
         }
     }
 }

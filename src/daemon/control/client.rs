@@ -58,6 +58,7 @@ impl Connection {
                     error,
                     html,
                     csv,
+                    ics,
                     ..
                 } => {
                     return Ok(Answer {
@@ -66,6 +67,7 @@ impl Connection {
                         error,
                         html,
                         csv,
+                        ics,
                     });
                 }
             }

@@ -187,6 +187,7 @@ async fn end(stream: &mut UnixStream, answer: Answer) -> io::Result<()> {
         error,
         html,
         csv,
+        ics,
     } = answer;
     let end = Tell::End {
         version: VERSION,
@@ -195,6 +196,7 @@ async fn end(stream: &mut UnixStream, answer: Answer) -> io::Result<()> {
         error,
         html,
         csv,
+        ics,
     };
     say(stream, &end).await
 }

@@ -69,6 +69,58 @@ fn commands_work_while_the_service_holds_the_state() {
 }
 
 #[test]
+fn who_has_access_when_is_told_by_the_service() {
+    let mut company = quiet(6);
+    company.tables = "[[access]]\nname = \"office\"\neverybody = true\n\
+        windows = [\"mon-fri 08:00-18:00\"]\nzone = \"Europe/Berlin\"\n"
+        .to_owned();
+    company.publish();
+    let monday = "2026-11-23T12:00:00Z";
+    let service = Service::start(&company, monday);
+    service.await_rest(monday);
+    // As of the service's own clock, and from its last read.
+    let now = service.command(&["windows"]);
+    assert_eq!(now.status.code(), Some(0), "{}", stderr(&now));
+    assert!(stdout(&now).contains("Open (6)"), "{}", stdout(&now));
+    let json = service.command(&[
+        "--json",
+        "windows",
+        "--from",
+        "2026-11-23",
+        "--to",
+        "2026-11-24",
+        "--person",
+        "p002",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    let edges = &json["targets"][0]["people"][0]["transitions"];
+    assert_eq!(edges[0]["at"], "2026-11-23T07:00:00Z");
+    assert_eq!(edges.as_array().unwrap().len(), 2);
+    let calendar = service.command(&["windows", "--ics", "office.ics"]);
+    assert_eq!(calendar.status.code(), Some(0), "{}", stderr(&calendar));
+    let ics = std::fs::read_to_string(company.dir().join("office.ics")).unwrap();
+    assert!(ics.starts_with("BEGIN:VCALENDAR"), "{ics}");
+    let nobody = service.command(&["windows", "--person", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(stderr(&nobody).contains("nobody"), "{}", stderr(&nobody));
+    let explain = stdout(&service.command(&["explain", "p002"]));
+    assert!(explain.contains("Access by the clock: open"), "{explain}");
+    assert!(
+        explain.contains("closes Mon 2026-11-23 18:00 Europe/Berlin"),
+        "{explain}"
+    );
+    let evening = "2026-11-23T17:00:00Z";
+    service.clock(evening);
+    service.await_rest(evening);
+    let explain = stdout(&service.command(&["explain", "p002"]));
+    assert!(
+        explain.contains("opens Tue 2026-11-24 08:00 Europe/Berlin"),
+        "{explain}"
+    );
+    assert!(stdout(&service.command(&["windows"])).contains("Closed (6)"));
+}
+
+#[test]
 fn the_service_says_what_it_cannot_do_and_commands_what_needs_a_service() {
     let company = quiet(3);
     company.publish();
