@@ -86,6 +86,11 @@ fn one_target(
     let access = identity
         .as_ref()
         .map(|one| spec.access.judge(one, &orders, now));
+    let early = session.closed_before(&spec.name, &anchor)?;
+    let before = identity.as_ref().zip(access.as_ref()).zip(early);
+    let before =
+        before.and_then(|((one, now), at)| spec.access.at(at).before_time(now, one, &orders));
+    let access = before.or(access);
     let explanation = text::Explanation {
         target: &spec.name,
         identity: identity.as_ref(),

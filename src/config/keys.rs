@@ -146,6 +146,7 @@ macro_rules! target_keys {
             "suspend-out-of-scope",
             "review-first-run",
             "max-staleness-open",
+            "start-early",
             "confirm-absence-reads",
             "on-drift",
             "reactivate",

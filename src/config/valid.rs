@@ -134,6 +134,8 @@ pub struct TargetSpec {
     pub rules: TargetRules,
     /// When people have access by the clock.
     pub access: Arc<AccessRules>,
+    /// Whether closing begins before its time where the target is too slow to be done by then.
+    pub start_early: bool,
     /// Complete reads without a person that make the person a leaver; at least 2.
     pub confirm_absence_reads: u32,
     /// What the passwords that are made for it look like.

@@ -6,7 +6,7 @@ use super::turn::Turn;
 use crate::config::Config;
 use crate::engine::{EngineError, Session};
 use crate::model::Life;
-use crate::report::status::{Service, SourceStatus, Status, TargetStatus};
+use crate::report::status::{ClosingStatus, Service, SourceStatus, Status, TargetStatus};
 use crate::store::State;
 
 /// The version of this program.
@@ -160,6 +160,16 @@ pub(super) fn live(turn: &Turn, service: Service, in_full: bool) -> Result<Statu
             continue;
         };
         one.error = known.last.as_ref().and_then(|(.., error)| error.clone());
+        if in_full && let Some((closing, late)) = session.next_closing(&one.target)? {
+            one.closing = Some(ClosingStatus {
+                at: closing.at,
+                people: closing.people as u64,
+                seconds: closing.takes.as_secs(),
+                begin: closing.begin,
+                early: session.target(&one.target)?.start_early,
+                late_seconds: late.as_secs(),
+            });
+        }
         let running = turn.work.running(&one.target);
         one.running = running.map(|run| (run.cause.as_str().to_owned(), run.began));
         let mut next: Vec<_> = super::schedule::What::ALL

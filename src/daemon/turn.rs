@@ -102,9 +102,8 @@ impl Turn {
         let mut began = memory::recall(&self.session, target)?;
         // The first run of all lists the accounts anyway.
         began.reconcile = began.reconcile.or(Some(self.session.clock.now()));
-        let edge = self.session.state.earliest_due(target, i64::MIN)?;
         let times = Times {
-            edge: edge.and_then(|second| Timestamp::from_second(second).ok()),
+            edge: self.session.next_edge(target, Timestamp::MIN)?,
             ..Times::default()
         };
         Ok(Known {
@@ -412,9 +411,7 @@ impl Turn {
         };
         let mut edge = edge;
         if report.plan.is_none() {
-            let state = &self.session.state;
-            let due = state.earliest_due(&job.target, began.as_second())?;
-            edge = due.and_then(|second| Timestamp::from_second(second).ok());
+            edge = self.session.next_edge(&job.target, began)?;
         }
         // An edge that came while this ran is not forgotten for one that comes later.
         known.times.edge = [known.times.edge, edge].into_iter().flatten().min();

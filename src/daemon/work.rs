@@ -17,7 +17,8 @@ use crate::engine::{
     TargetRun, View,
 };
 
-/// So often at the most one and the same work is set aside for something more urgent, before it may finish.
+/// So often in a row work that gets nothing done, such as reading everything, is set aside for something more urgent,
+/// before it may finish.
 const SET_ASIDE: u32 = 3;
 
 /// Why a run is made.
@@ -60,7 +61,7 @@ pub(super) struct Job {
     pub due: Option<Timestamp>,
     /// What was made before the work was set aside for something more urgent.
     pub made: Vec<ChangeResult>,
-    /// How often that happened.
+    /// How often that happened since anything was made.
     pub set_aside: u32,
 }
 
@@ -403,24 +404,27 @@ async fn carry_out(
         approve: job.approve.clone(),
         run,
         dry: false,
+        urgent: job.cause == Cause::Edge,
     };
     let (mut report, source) = match fetched {
         Ok((snapshot, about)) => (session.run_target(&target, snapshot, how).await, about),
         Err(error) => (TargetReport::failed(&target, &error), None),
     };
+    if report.results.iter().any(ChangeResult::is_made) {
+        // Work that gets on may be set aside as often as there is something more urgent.
+        job.set_aside = 0;
+    }
     job.made.append(&mut report.results);
     report.results.clone_from(&job.made);
     job.made.retain(ChangeResult::is_made);
     // What was passed before this run is not waited for again.
-    let after = began.as_second();
-    let edge = tokio::task::block_in_place(|| session.state.earliest_due(&target, after));
-    let edge = edge.ok().flatten();
+    let edge = tokio::task::block_in_place(|| session.next_edge(&target, began));
     Event::Ran {
         job: Box::new(job),
         began,
         report: Box::new(report),
         source,
-        edge: edge.and_then(|second| Timestamp::from_second(second).ok()),
+        edge: edge.ok().flatten(),
     }
 }
 

@@ -33,6 +33,7 @@ impl OneTarget<'_> {
             recovered: &[],
             view: View::Sync,
             now: then,
+            pace: None,
         };
         let mut gathered = gather(&inputs, &**writer).await?;
         // What is known today is all there is to go by.

@@ -21,15 +21,15 @@ use super::taken::Conflict;
 use crate::model::{AccountDraft, Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
 use crate::store::{Conclusion, Label, OpId, ShadowMove, StoreError};
-use crate::target::ConnectorError;
+use crate::target::{ConnectorError, urgently};
 
 /// So many intents are made durable by one write to the disk. Three windows are under way at a time, and so many calls
 /// at the most are in doubt after a crash.
 pub(super) const WINDOW: usize = 512;
 /// Why a change was not begun although nothing was wrong.
 const INTERRUPTED: &str = "the run was asked to end early";
-/// So many suspensions in one run tell how fast the application is.
-const MEASURED: u64 = 20;
+/// So few suspensions in one run tell nothing about how fast the application is.
+const MEASURED: u64 = 3;
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
 const FAILURES: usize = 20;
 
@@ -80,10 +80,10 @@ pub(super) struct Applied {
     pub results: Vec<ChangeResult>,
     /// Why it stopped early.
     pub stopped: Option<ConnectorError>,
-    /// How long taking one account's access away took, on average, in thousandths of a second.
-    pub pace: Option<u64>,
     /// What the application refused because a unique value is somebody's already.
     pub conflicts: Vec<Conflict>,
+    /// How long taking one account's access away took, on average, in thousandths of a second, and for how many accounts.
+    pub pace: Option<(u64, u64)>,
 }
 
 /// What is known while applying.
@@ -107,26 +107,38 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
         ..Progress::default()
     };
     for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
-        if group.first().map(rank) == Some(Action::Entitle.as_str()) {
-            members::entitle(group, &mut progress, by).await?;
-        } else if procedure::is_long(group) {
-            procedure::carry_out(group, &mut progress, by).await?;
-        } else {
+        if matches!(group.first().map(|c| &c.action), Some(Action::Suspend(_))) {
             let (began, before) = (Instant::now(), progress.made);
-            one_by_one(group, &mut progress, by).await?;
-            if matches!(group.first().map(|c| &c.action), Some(Action::Suspend(_))) {
-                let made = progress.made.saturating_sub(before);
-                progress.applied.pace = pace(began.elapsed(), made);
-            }
+            urgently(apply_group(group, &mut progress, by)).await?;
+            // A procedure has several steps for one account.
+            let made = progress.made.saturating_sub(before).min(group.len() as u64);
+            progress.applied.pace = pace(began.elapsed(), made);
+        } else {
+            apply_group(group, &mut progress, by).await?;
         }
     }
     Ok(progress.applied)
 }
 
+/// Applies changes of one kind.
+async fn apply_group(
+    group: &[Arc<Change>],
+    progress: &mut Progress,
+    by: &Applying<'_>,
+) -> Result<(), StoreError> {
+    if group.first().map(rank) == Some(Action::Entitle.as_str()) {
+        members::entitle(group, progress, by).await
+    } else if procedure::is_long(group) {
+        procedure::carry_out(group, progress, by).await
+    } else {
+        one_by_one(group, progress, by).await
+    }
+}
+
 /// The average, if enough was done to speak of one.
-fn pace(took: Duration, made: u64) -> Option<u64> {
+fn pace(took: Duration, made: u64) -> Option<(u64, u64)> {
     let millis = u64::try_from(took.as_millis()).ok()?;
-    (made >= MEASURED).then(|| millis.div_ceil(made).max(1))
+    (made >= MEASURED).then(|| (millis.div_ceil(made).max(1), made))
 }
 
 fn rank(change: &Arc<Change>) -> &'static str {

@@ -84,6 +84,7 @@ impl OneTarget<'_> {
             .into_iter()
             .chain(recovered.filter(|remark| !remark.is_empty()))
             .chain(resting(self.spec))
+            .chain(self.session.long_closing(self.spec)?)
             .collect();
         report.frozen = freeze;
         report.outcome = report.judge(self.dry);
@@ -133,6 +134,7 @@ impl OneTarget<'_> {
         self.finish(writer, &mut report).await;
         report.remarks = remarks;
         report.remarks.extend(remaining(&report));
+        report.remarks.extend(self.session.long_closing(self.spec)?);
         report.frozen = self.frozen()?;
         if report.frozen.is_some() {
             // Whoever thaws it asks for the next run.
@@ -233,6 +235,10 @@ impl OneTarget<'_> {
             recovered,
             view,
             now: self.session.clock.now(),
+            pace: match self.spec.start_early {
+                true => self.session.pace(self.spec)?,
+                false => None,
+            },
         };
         gather(&inputs, reader).await
     }

@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 use super::EngineError;
 use super::heirs::heirs;
 use super::look::{correct, look};
+use super::marks::{Marked, Marks};
 use super::orders::{Orders, orders};
 use super::recover::Recovered;
 use super::snapshot::{Snapshot, Standing};
 use crate::config::TargetSpec;
-use crate::model::{Anchor, Basis, Fingerprint, Override, Shadow};
-use crate::reconcile::access::Judge;
+use crate::model::{Anchor, Basis, Fingerprint, Identity, Override, Shadow};
+use crate::reconcile::access::{Access, Judge, Pace};
 use crate::reconcile::{Person, Presence, Reference, Register, Situation, name_of};
 use crate::store::{RegisterRow, Settled, State};
 use crate::target::AccountReader;
@@ -41,27 +42,25 @@ pub(super) struct Rests {
     pub orders: u64,
     /// A change by the clock that the mark of an earlier run foretold for now.
     pub foretold: bool,
+    /// They are among those who are closed now although their time has not come.
+    pub chosen: bool,
+    /// When a window closes for them next.
+    pub closes: Option<Timestamp>,
+    /// When a window closes for them that they are closed before.
+    pub early: Option<Timestamp>,
 }
 
 impl Rests {
     /// Whether a mark holds still: nothing changed since, and its time has not come.
-    fn is_settled(&self, mark: &Settled, now: i64) -> bool {
+    pub(super) fn is_settled(&self, mark: &Settled, now: i64) -> bool {
         let same = mark.digest == self.digest && mark.orders == self.orders;
         same && !mark.overdue && mark.due.is_none_or(|due| due > now)
     }
 
     /// Whether a mark of the same configuration and the same person foretold that something happens by now.
-    fn is_foretold(&self, mark: &Settled, now: i64) -> bool {
+    pub(super) fn is_foretold(&self, mark: &Settled, now: i64) -> bool {
         mark.digest == self.digest && (mark.overdue || mark.due.is_some_and(|due| due <= now))
     }
-}
-
-/// What the mark of an earlier run says of somebody.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Marked {
-    Nothing,
-    Settled,
-    Foretold,
 }
 
 /// What was gathered.
@@ -82,6 +81,8 @@ pub(super) struct Inputs<'a> {
     pub recovered: &'a [Recovered],
     pub view: View,
     pub now: Timestamp,
+    /// How fast the target takes access away, if closings are begun early there.
+    pub pace: Option<Pace>,
 }
 
 pub(super) async fn gather<'a>(
@@ -92,7 +93,7 @@ pub(super) async fn gather<'a>(
     let first = meta.last_list_at.is_none();
     let listing = inputs.view == View::Reconcile || first;
     let orders = orders(inputs.state, &inputs.spec.name, inputs.now)?;
-    let (due, digests) = undecided(inputs, listing, &orders)?;
+    let (due, mut digests) = undecided(inputs, listing, &orders)?;
     let untouched = inputs
         .snapshot
         .everybody()
@@ -102,7 +103,7 @@ pub(super) async fn gather<'a>(
     if !due.is_empty() || listing {
         shadows = Shadows::read(inputs, &due, listing)?;
     }
-    let mut people = gather_people(inputs, due, listing, &orders, &digests, &mut shadows)?;
+    let mut people = gather_people(inputs, due, listing, &orders, &mut digests, &mut shadows)?;
     let failed = |error| EngineError::Target {
         target: inputs.spec.name.clone(),
         error,
@@ -146,29 +147,36 @@ fn gather_people(
     due: Vec<Anchor>,
     listing: bool,
     orders: &Orders,
-    digests: &Digests,
+    digests: &mut Digests,
     shadows: &mut Shadows,
 ) -> Result<Vec<Person>, EngineError> {
     let mut people = Vec::with_capacity(due.len());
     let confirm = confirm(inputs.spec);
     let mut asked = Asked {
         judge: inputs.spec.access.at(inputs.now),
+        edges: BTreeMap::new(),
         orders,
     };
     for anchor in due {
         let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
         let shadow = shadows.by_anchor.remove(&anchor);
-        let foretold = digests.get(&anchor).is_some_and(|rests| rests.foretold);
-        people.push(Person {
-            foretold,
-            ..person(anchor, presence, shadow, inputs, &mut asked)?
-        });
+        let early = digests.get(&anchor).and_then(|rests| rests.early);
+        let mut person = person(anchor, presence, shadow, early, inputs, &mut asked)?;
+        if let Some(rests) = digests.get_mut(&person.anchor) {
+            let access = &person.access;
+            if !access.is_early() && rests.early.take().is_some() {
+                rests.foretold &= !rests.chosen;
+            }
+            rests.closes = access.next.filter(|_| access.open);
+            person.foretold = rests.foretold;
+        }
+        people.push(person);
     }
     if listing {
         // People whose accounts we manage and whom this source never returned.
         for (anchor, shadow) in std::mem::take(&mut shadows.by_anchor) {
             let (presence, shadow) = (Presence::Unproven, Some(shadow));
-            people.push(person(anchor, presence, shadow, inputs, &mut asked)?);
+            people.push(person(anchor, presence, shadow, None, inputs, &mut asked)?);
         }
     }
     Ok(people)
@@ -177,25 +185,45 @@ fn gather_people(
 /// What windows and orders are asked of.
 struct Asked<'a> {
     judge: Judge<'a>,
+    /// The same at the moments before which people are closed.
+    edges: BTreeMap<Timestamp, Judge<'a>>,
     orders: &'a Orders,
 }
 
+impl<'a> Asked<'a> {
+    fn judge(
+        &mut self,
+        identity: &Identity,
+        orders: &[Override],
+        early: Option<Timestamp>,
+        spec: &'a TargetSpec,
+    ) -> Access {
+        let now = self.judge.judge(identity, orders);
+        let Some(at) = early else {
+            return now;
+        };
+        let edge = self.edges.entry(at).or_insert_with(|| spec.access.at(at));
+        edge.before_time(&now, identity, orders).unwrap_or(now)
+    }
+}
+
 /// A person with what windows say and operators ordered.
-fn person(
+fn person<'a>(
     anchor: Anchor,
     presence: Presence,
     shadow: Option<Shadow>,
-    inputs: &Inputs<'_>,
-    asked: &mut Asked<'_>,
+    early: Option<Timestamp>,
+    inputs: &Inputs<'a>,
+    asked: &mut Asked<'a>,
 ) -> Result<Person, EngineError> {
     let orders = asked.orders.get(&anchor).map_or(&[][..], Vec::as_slice);
     let access = match &presence {
-        Presence::Present(identity) => asked.judge.judge(identity, orders),
+        Presence::Present(identity) => asked.judge(identity, orders, early, inputs.spec),
         Presence::Gone => asked.judge.judge_absent(&anchor, orders),
         // Windows close on what was last known of somebody.
         Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => {
             match inputs.snapshot.identity(&anchor, inputs.state)? {
-                Some(identity) => asked.judge.judge(&identity, orders),
+                Some(identity) => asked.judge(&identity, orders, early, inputs.spec),
                 None => asked.judge.judge_absent(&anchor, orders),
             }
         }
@@ -239,39 +267,34 @@ fn undecided(
 ) -> Result<(Vec<Anchor>, Digests), EngineError> {
     let confirm = confirm(inputs.spec);
     let context = Sha256::new_with_prefix(inputs.config.as_bytes());
-    let now = inputs.now.as_second();
     let rests = |anchor: &str, standing, fingerprint| Rests {
         digest: rests_on(context.clone(), standing, confirm, fingerprint),
         orders: of_orders(orders.get(anchor)),
-        foretold: false,
+        ..Rests::default()
     };
-    let mut marks = vec![Marked::Nothing; inputs.snapshot.len()];
+    let mut marks = Marks::new(inputs.snapshot.len(), inputs.now, inputs.pace);
     inputs
         .state
         .each_settled(&inputs.spec.name, &mut |anchor, settled| {
-            if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor)
-                && let Some(mark) = marks.get_mut(number)
-            {
+            if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor) {
                 let rests = rests(anchor, standing, fingerprint);
-                *mark = if rests.is_foretold(&settled, now) {
-                    Marked::Foretold
-                } else if !listing && rests.is_settled(&settled, now) {
-                    Marked::Settled
-                } else {
-                    Marked::Nothing
-                };
+                marks.enter(number, anchor, &settled, &rests);
             }
         })?;
+    marks.begin_early();
     let mut due = Vec::new();
     let mut digests = HashMap::new();
     for (number, anchor, standing, fingerprint) in inputs.snapshot.numbered() {
-        let mark = marks.get(number).copied().unwrap_or(Marked::Nothing);
-        if mark != Marked::Settled {
-            due.push(anchor.clone());
-            let mut rests = rests(anchor.as_str(), standing, fingerprint);
-            rests.foretold = mark == Marked::Foretold;
-            digests.insert(anchor.clone(), rests);
+        let mark = marks.of(number);
+        if mark == Marked::Settled && !listing {
+            continue;
         }
+        due.push(anchor.clone());
+        let mut rests = rests(anchor.as_str(), standing, fingerprint);
+        rests.chosen = mark == Marked::Early;
+        rests.foretold = rests.chosen || mark == Marked::Foretold;
+        rests.early = marks.early(number);
+        digests.insert(anchor.clone(), rests);
     }
     // Unfinished business is looked at whatever else is true.
     for found in inputs.recovered {

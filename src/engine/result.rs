@@ -72,7 +72,7 @@ pub struct TargetReport {
     pub frozen: Option<Freeze>,
     /// How long taking one account's access away took, on average, in thousandths of a second; `None` if too few were
     /// to tell.
-    pub pace: Option<u64>,
+    pub pace: Option<(u64, u64)>,
     /// Why no plan could be made, or why applying stopped.
     pub error: Option<String>,
     /// Remarks on the run itself (recovered operations, a rebuilt store).

@@ -11,6 +11,7 @@ use super::gather::View;
 use super::result::{RunReport, TargetReport};
 use super::{EngineError, Session, Snapshot};
 use crate::store::StoreError;
+use crate::target::urgently;
 
 /// Where a run takes people from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -89,6 +90,7 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
             approve: request.approve.clone(),
             run,
             dry,
+            urgent: false,
         };
         let (session, name) = (session.clone(), spec.name.clone());
         tasks.push(tokio::spawn(async move {
@@ -114,11 +116,10 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
             }
         }
     }
-    let ended = session.clock.now();
     Ok(RunReport {
         run,
         began,
-        ended,
+        ended: session.clock.now(),
         sources,
         targets: reports,
     })
@@ -135,6 +136,8 @@ pub struct TargetRun {
     pub run: u64,
     /// Whether nothing is changed anywhere.
     pub dry: bool,
+    /// Whether it may use what is kept of the target's budgets for taking access away.
+    pub urgent: bool,
 }
 
 /// What was read of a source, on its way into the store.
@@ -181,7 +184,15 @@ impl Session {
         dry: bool,
     ) -> Result<(Arc<Snapshot>, Remembering), EngineError> {
         let mut snapshot = match read {
-            Read::Now => self.fetch(source).await?,
+            Read::Now => match self.fetch(source).await {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    if !dry {
+                        self.read_failed(source, &error)?;
+                    }
+                    return Err(error);
+                }
+            },
             Read::Stored => self.stored(source)?,
         };
         let mut writing = None;
@@ -239,7 +250,11 @@ impl Session {
                 run: how.run,
                 dry: how.dry,
             };
-            Box::pin(one.run()).await
+            let work = Box::pin(one.run());
+            if how.urgent {
+                return urgently(work).await;
+            }
+            work.await
         };
         // What happens inside is told as part of whatever it was begun for.
         let run = tokio::spawn(work.instrument(tracing::Span::current()));

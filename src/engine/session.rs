@@ -16,7 +16,7 @@ use crate::model::{Anchor, How, Life};
 use crate::reconcile::mapping::GroupUse;
 use crate::report::safe;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
-use crate::store::{State, TargetMeta, Vault};
+use crate::store::{Settled, SourceIndex, SourceMeta, State, TargetMeta, Vault};
 
 /// Everything a run needs that outlives it.
 #[derive(Clone)]
@@ -115,7 +115,8 @@ impl Session {
         })
     }
 
-    /// Has everybody in a target looked at again: what was judged rests on a time that is not true.
+    /// Has everybody in a target looked at again: what was judged rests on a time that is not true. What the clock alone
+    /// makes of them is foretold all the same: when it was wrong for everybody, it is put right for everybody.
     ///
     /// # Errors
     /// When the store fails.
@@ -123,8 +124,14 @@ impl Session {
         let marks: Vec<_> = self
             .state
             .settled(target)?
-            .into_keys()
-            .map(|anchor| (anchor, None))
+            .into_iter()
+            .map(|(anchor, mark)| {
+                let again = Settled {
+                    overdue: true,
+                    ..mark
+                };
+                (anchor, Some(again))
+            })
             .collect();
         Ok(self.state.commit_settled(target, &marks)?)
     }
@@ -232,7 +239,7 @@ impl Session {
                     drop(sieve);
                     let index = self.state.source_index(name)?;
                     let why = vec![error.to_string()];
-                    Ok(Snapshot::stored(name, index, &meta, why))
+                    Ok(failed(name, index, meta, why))
                 }
                 Some(_) | None => Err(error.into()),
             },
@@ -253,6 +260,20 @@ impl Session {
             let shortfalls = meta.shortfalls.clone();
             Ok(Snapshot::stored(name, index, &meta, shortfalls))
         })
+    }
+
+    /// Remembers that a source could not be read at all: whoever stays closed after a read that failed must do so at the
+    /// next edge too.
+    pub(super) fn read_failed(&self, name: &str, why: &EngineError) -> Result<(), EngineError> {
+        let Some(meta) = self.state.source_meta(name)? else {
+            return Ok(());
+        };
+        let why = vec![why.to_string()];
+        let mut failed = failed(name, SourceIndex::default(), meta, why);
+        if let Some(news) = failed.take_news() {
+            tokio::task::block_in_place(|| self.state.commit_read(name, news))?;
+        }
+        Ok(())
     }
 
     /// Everybody who has an account in a target of this source.
@@ -408,4 +429,13 @@ fn digest(request: &FetchRequest) -> [u8; 16] {
     let mut digest = [0; 16];
     digest.copy_from_slice(hash.finalize().get(..16).unwrap_or(&[0; 16]));
     digest
+}
+
+/// The last read, after one that failed. That it failed is remembered with it.
+fn failed(source: &str, index: SourceIndex, mut meta: SourceMeta, why: Vec<String>) -> Snapshot {
+    meta.full = false;
+    meta.shortfalls.clone_from(&why);
+    let mut stored = Snapshot::stored(source, index, &meta, why);
+    stored.meta = Some(meta);
+    stored
 }

@@ -7,6 +7,7 @@ use super::orders::{WAITING, released};
 use super::result::{ChangeStatus, TargetReport};
 use super::{EngineError, Session};
 use crate::model::{Action, Anchor, Change};
+use crate::reconcile::access::Pace;
 use crate::reconcile::guard::{Kind, is_foretold, kind};
 use crate::store::{PastEffect, Release, Settled};
 
@@ -55,6 +56,8 @@ pub(super) fn settle(
                 due: due.map(jiff::Timestamp::as_second),
                 orders: rests.orders,
                 overdue: false,
+                closes: due.is_some() && *due == rests.closes,
+                early: early(rests),
             })
             .or_else(|| unsettled(rests, known.get(anchor), settled.get(anchor)));
         if known.get(anchor) != mark.as_ref() {
@@ -86,6 +89,8 @@ fn unsettled(
             due,
             orders: rests.orders,
             overdue: true,
+            closes: false,
+            early: early(rests),
         });
     }
     Some(Settled {
@@ -93,7 +98,13 @@ fn unsettled(
         due: Some(due?),
         orders: 0,
         overdue: false,
+        closes: false,
+        early: early(rests),
     })
+}
+
+fn early(rests: &Rests) -> Option<i64> {
+    rests.early.map(jiff::Timestamp::as_second)
 }
 
 /// Remembers how the run of a target ended: outcome, what waits for release, destructive effects of the last day.
@@ -117,8 +128,11 @@ pub(super) fn remember(session: &Session, report: &TargetReport) -> Result<(), E
     );
     let waiting = report.waiting().len() as u64;
     meta.counters.insert(WAITING.to_owned(), waiting);
-    if let Some(pace) = report.pace {
-        meta.counters.insert(PACE.to_owned(), pace);
+    if let Some((millis, people)) = report.pace {
+        let known = session.pace(session.target(&report.target)?)?;
+        if let Some(pace) = Pace::learnt(known, millis, people) {
+            meta.counters.insert(PACE.to_owned(), pace);
+        }
     }
     if let Some(plan) = &report.plan {
         // Of what was seen while frozen nothing was recorded.

@@ -73,7 +73,7 @@ pub struct Snapshot {
     changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     by_dn: OnceLock<HashMap<u64, Anchor>>,
-    meta: Option<SourceMeta>,
+    pub(super) meta: Option<SourceMeta>,
 }
 
 /// The sieve that a source streams into: knows the index of the last read, which is loaded while the source connects.

@@ -83,10 +83,10 @@ impl Session {
     }
 
     /// How fast a target takes access away, as far as is known.
-    fn pace(&self, spec: &TargetSpec) -> Result<Option<Pace>, EngineError> {
+    pub(super) fn pace(&self, spec: &TargetSpec) -> Result<Option<Pace>, EngineError> {
         let meta = self.state.target_meta(&spec.name)?;
         let measured = meta.counters.get(PACE).copied();
-        Ok(Pace::of(measured, spec.connector.requests_per_second()))
+        Ok(Pace::of(measured, spec.connector.millis_per_request()))
     }
 
     fn target_windows(

@@ -296,7 +296,7 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
                     "deactivated in the application by somebody else; not re-activated",
                 );
             }
-        } else if let Some(why) = case.too_old() {
+        } else if let Some(why) = case.too_old().filter(|_| !case.person.access.granted) {
             decision.changes.clear();
             case.hold(decision, why);
         } else {

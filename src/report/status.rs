@@ -98,6 +98,26 @@ pub struct TargetStatus {
     pub running: Option<(String, Timestamp)>,
     /// What comes next, and when.
     pub next: Vec<(String, Timestamp)>,
+    /// The next closing by access windows, if it is known how long it takes.
+    pub closing: Option<ClosingStatus>,
+}
+
+/// A moment at which windows close, and the work that it makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ClosingStatus {
+    /// When access ends.
+    pub at: Timestamp,
+    /// For how many people.
+    pub people: u64,
+    /// How many seconds taking it away from all of them takes.
+    pub seconds: i64,
+    /// When it must begin to be done in time.
+    pub begin: Timestamp,
+    /// Whether it begins then; otherwise it begins when access ends.
+    pub early: bool,
+    /// How many seconds after its time the last of them is closed.
+    pub late_seconds: i64,
 }
 
 /// What a look at every sealed secret found.

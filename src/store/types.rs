@@ -106,6 +106,10 @@ pub struct Settled {
     pub orders: u64,
     /// A change that was foretold is not carried out yet: it must be judged again, and is still foretold.
     pub overdue: bool,
+    /// What is due is that a window closes.
+    pub closes: bool,
+    /// The window closes at this time (Unix seconds), and the person was closed before it.
+    pub early: Option<i64>,
 }
 
 /// Everybody settled in one target, by anchor.

@@ -10,11 +10,13 @@ pub mod profile;
 pub mod sandbox;
 pub mod scim;
 pub mod settings;
+mod urgent;
 pub mod worklist;
 
 use std::sync::Arc;
 
 pub use connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
+pub use urgent::urgently;
 
 use http_app::HttpApp;
 use scim::ScimConnector;

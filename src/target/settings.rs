@@ -47,10 +47,18 @@ impl ConnectorSettings {
         }
     }
 
-    /// At most this many requests a second, if there is a limit of ours.
+    /// How many thousandths of a second our own limits give to each request on average, if there are any.
     #[must_use]
-    pub fn requests_per_second(&self) -> Option<u32> {
-        self.http().and_then(|http| http.requests_per_second)
+    pub fn millis_per_request(&self) -> Option<u64> {
+        let http = self.http()?;
+        let rate = http.requests_per_second.map(u64::from);
+        let second = rate.map(|rate| (Duration::from_secs(1), rate));
+        let longer = http.budgets.iter().copied();
+        let each = second.into_iter().chain(longer).map(|(window, most)| {
+            let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+            millis.div_ceil(most.max(1))
+        });
+        each.max()
     }
 }
 

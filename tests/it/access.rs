@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use oracle::{Minutes, minutes};
-pub(crate) use settings::hours_rules;
-use settings::{Given, given, somebody};
+pub(crate) use oracle::{Minutes, minutes};
+pub(crate) use settings::{Given, hours_rules};
+use settings::{given, somebody};
 
 const DAY: i64 = 86_400;
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::support::{ScimKind, ScimServer};
 use directory::Directory;
+pub(crate) use directory::entries;
 use wanted::{compare, wanted};
 
 /// How many people.

@@ -1,11 +1,14 @@
 //! The service as a real process, with a clock that the test moves.
 
 mod control;
+mod early;
 mod figures;
 mod loops;
 mod notify;
+mod outage;
 mod reports;
 mod secrets;
+mod week;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

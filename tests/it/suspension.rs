@@ -4,6 +4,7 @@
 mod durable;
 mod first;
 mod stories;
+mod windows;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

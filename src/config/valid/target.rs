@@ -14,7 +14,7 @@ use super::{Outside, Schedule, TargetSpec, access, limits, password};
 use crate::config::keys;
 use crate::config::raw::Section;
 use crate::config::syntax;
-use crate::reconcile::access::Named;
+use crate::reconcile::access::{AccessRules, Named};
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{DriftPolicy, SyncPolicy, TargetRules};
 
@@ -69,12 +69,26 @@ pub fn read(
         mapping: mapping?,
         mapping_file,
         rules: rules?,
+        start_early: start_early(section, &access),
         access: Arc::new(access),
         confirm_absence_reads,
         password,
         connector: connector?,
         schedule: Schedule::none(),
     })
+}
+
+fn start_early(section: &Section<'_>, access: &AccessRules) -> bool {
+    let early = section.flag("start-early", false);
+    if early && access.is_empty() {
+        let help = "remove it, or name the policies in `access`";
+        section.warning(
+            "start-early",
+            "no access policy holds for this target",
+            help,
+        );
+    }
+    early
 }
 
 /// The mapping with its file; no mapping if it has problems, which are recorded.

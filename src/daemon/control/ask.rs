@@ -256,7 +256,7 @@ pub enum Tell {
         csv: Option<String>,
         /// Calendars with the names to tell them apart by, if that was asked for.
         #[serde(default)]
-        ics: Vec<(String, String)>,
+        ics: Box<[(String, String)]>,
     },
 }
 
@@ -274,7 +274,7 @@ pub struct Answer {
     /// As a table, if that was asked for.
     pub csv: Option<String>,
     /// Calendars with the names to tell them apart by, if that was asked for.
-    pub ics: Vec<(String, String)>,
+    pub ics: Box<[(String, String)]>,
 }
 
 impl Answer {
@@ -287,7 +287,7 @@ impl Answer {
             error: String::new(),
             html: None,
             csv: None,
-            ics: Vec::new(),
+            ics: Box::default(),
         }
     }
 
@@ -300,7 +300,7 @@ impl Answer {
             error: format!("provost: {error}"),
             html: None,
             csv: None,
-            ics: Vec::new(),
+            ics: Box::default(),
         }
     }
 }

@@ -73,6 +73,23 @@ impl<'r> Judge<'r> {
         self.decide(applying, &orders)
     }
 
+    /// As at this moment, for somebody whose access `now` says ends at it: so they are judged who are closed before their
+    /// time comes. `None` if it is not a window that closes them then.
+    pub fn before_time(
+        &mut self,
+        now: &Access,
+        identity: &Identity,
+        overrides: &[Override],
+    ) -> Option<Access> {
+        if !now.open || now.hold.is_some() || now.next != Some(self.now) {
+            return None;
+        }
+        let mut then = self.judge(identity, overrides);
+        let window = then.reasons.iter().eq([&SuspendReason::AccessWindow]);
+        then.because = Because::Early { at: self.now };
+        window.then_some(then)
+    }
+
     /// Whether somebody may have access of whom the directory says nothing: only overrides hold for them.
     pub fn judge_absent(&mut self, anchor: &Anchor, overrides: &[Override]) -> Access {
         let orders = self.orders(anchor, overrides);
@@ -179,9 +196,9 @@ impl<'r> Judge<'r> {
     /// What overrides change: a grant lifts the window and nothing else, a suspension wins over everything.
     fn order(&self, access: &mut Access, applying: &Applying, orders: &Orders<'_>) {
         let undecided = access.hold.is_some();
-        if let Some(grant) = orders.active(OverrideEffect::Grant, self.now)
-            && !access.open
-        {
+        let grant = orders.active(OverrideEffect::Grant, self.now);
+        access.granted = grant.is_some();
+        if let Some(grant) = grant.filter(|_| !access.open) {
             access.because = Because::Granted {
                 id: grant.id.clone(),
                 until: grant.until,
@@ -198,6 +215,7 @@ impl<'r> Judge<'r> {
                 reason: order.reason.clone(),
             };
             access.open = false;
+            access.granted = false;
             access.hold = None;
             access.reasons.insert(SuspendReason::Operator);
         }

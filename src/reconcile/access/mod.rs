@@ -22,7 +22,7 @@ mod week;
 mod zones;
 
 pub use calendar::{Calendar, Half};
-pub use early::{Closing, EARLIEST, Pace, closings};
+pub use early::{Closing, EARLIEST, Pace, STEP, begin_now, closings, lot};
 pub use hours::Hours;
 pub use judge::Judge;
 pub use outlook::{Outlook, outlook};

@@ -23,6 +23,9 @@ pub struct Access {
     pub next: Option<Timestamp>,
     /// Why it cannot be said; the account stays as it is.
     pub hold: Option<String>,
+    /// Whether an operator's order lets the person in, whatever windows say. It is given for this person and now, so it holds
+    /// however old the data of the directory is.
+    pub granted: bool,
     /// Whether what is closed stays closed after a read of the directory that failed.
     pub strict: bool,
     /// What an operator should know.
@@ -38,6 +41,7 @@ impl Default for Access {
             parts: Arc::default(),
             next: None,
             hold: None,
+            granted: false,
             strict: false,
             notices: Vec::new(),
         }
@@ -49,6 +53,12 @@ impl Access {
     #[must_use]
     pub fn is_closed_by_window(&self) -> bool {
         self.reasons.contains(&SuspendReason::AccessWindow)
+    }
+
+    /// Whether it is closed although its time has not come.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        matches!(self.because, Because::Early { .. })
     }
 
     /// Everything about it in a sentence, without the next transition.
@@ -104,6 +114,11 @@ pub enum Because {
         /// What the operator said.
         reason: String,
     },
+    /// Their policies close them soon, and closing everybody takes so long that they are closed before.
+    Early {
+        /// When their time comes.
+        at: Timestamp,
+    },
     /// It cannot be said.
     Unknown(String),
 }
@@ -125,6 +140,9 @@ impl Because {
             }
             Self::Suspended { id, until, reason } => {
                 format!("override {id} suspends access {} ({reason})", ends(until))
+            }
+            Self::Early { at } => {
+                format!("closes at {at}, and is closed before so that everybody is closed by then")
             }
             Self::Unknown(why) => why.clone(),
         }

@@ -143,6 +143,7 @@ fn windows(access: &Access, out: &mut Page) {
         | Because::Exempt
         | Because::Granted { .. }
         | Because::Suspended { .. }
+        | Because::Early { .. }
         | Because::Unknown(_) => out.prose(2, FAINT, &safe::text(&access.why())),
     }
     if let Some(next) = access.next_in_words() {

@@ -139,6 +139,21 @@ fn target(one: &TargetStatus, now: Timestamp, out: &mut Page) {
         let age = span(now.duration_since(*since).as_secs());
         out.field("running", &format!("{cause}, for {age}"));
     }
+    if let Some(closing) = one.closing.filter(|closing| closing.seconds > 60) {
+        let (people, at, takes) = (closing.people, closing.at, span(closing.seconds));
+        let begins = if closing.early {
+            format!(", begins at {}", closing.begin)
+        } else {
+            String::new()
+        };
+        let late = match closing.late_seconds {
+            0 => String::new(),
+            late => format!(", the last is closed {} late", span(late)),
+        };
+        let line = format!("{people} people at {at} take {takes}{begins}{late}");
+        let style = if late.is_empty() { FAINT } else { ALERT };
+        out.prose(2, style, &format!("closing: {line}"));
+    }
     let next: Vec<String> = one
         .next
         .iter()

@@ -9,11 +9,15 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::target::ConnectorError;
+use crate::target::urgent::is_urgent;
 
 /// The longest pause that is believed.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest pause that a request waits for by itself; beyond it the caller is told.
 const WAITED: Duration = Duration::from_secs(60);
+
+/// One part in so many of each budget is for taking access away, and for what an edge of a window calls for.
+const RESERVED: usize = 5;
 
 /// So many requests in any stretch of time of this length.
 #[derive(Debug)]
@@ -98,8 +102,9 @@ impl Pace {
         }
     }
 
-    /// Takes one request from every budget, or says how long to wait until all have one.
+    /// Takes one request from every budget, or says how long to wait until all have one. The last part of each is reserved.
     fn spend(&self) -> Option<Duration> {
+        let urgent = is_urgent();
         let mut budgets = self
             .budgets
             .lock()
@@ -112,10 +117,13 @@ impl Pace {
             while budget.spent.front().is_some_and(gone) {
                 budget.spent.pop_front();
             }
-            if let Some(first) = budget.spent.front()
-                && budget.spent.len() >= budget.most
+            let reserved = if urgent { 0 } else { budget.most / RESERVED };
+            let spent = budget.spent.len();
+            // So many must be long enough ago, and this is the last of them.
+            if let Some(over) = spent.checked_sub(budget.most.saturating_sub(reserved))
+                && let Some(last) = budget.spent.get(over)
             {
-                let over = window.saturating_sub(now.saturating_duration_since(*first));
+                let over = window.saturating_sub(now.saturating_duration_since(*last));
                 wait = wait.max(over.max(Duration::from_millis(1)));
             }
         }
@@ -207,6 +215,28 @@ mod tests {
         assert!(pace.left().is_some_and(|left| left > WAITED));
         pace.flowing();
         assert_eq!(pace.throttled(None).0, Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_fifth_of_a_budget_is_kept_for_taking_access_away() {
+        use crate::target::urgently;
+        let pace = Pace::new(None, &[(Duration::from_secs(3600), 10)]);
+        for _ in 0..8 {
+            assert_eq!(pace.ready().await, Ok(()));
+        }
+        assert!(pace.ready().await.is_err());
+        for _ in 0..2 {
+            assert_eq!(urgently(pace.ready()).await, Ok(()));
+        }
+        assert!(urgently(pace.ready()).await.is_err());
+        // Spent by what is urgent, it is gone for all else too.
+        let pace = Pace::new(None, &[(Duration::from_millis(40), 5)]);
+        for _ in 0..5 {
+            assert_eq!(urgently(pace.ready()).await, Ok(()));
+        }
+        let begin = Instant::now();
+        assert_eq!(pace.ready().await, Ok(()));
+        assert!(begin.elapsed() >= Duration::from_millis(35));
     }
 
     #[tokio::test]

@@ -14,29 +14,35 @@ const QUARTER: i64 = 15;
 const DAY: i64 = 86_400;
 
 /// What was found, minute by minute.
-pub(super) struct Minutes {
+pub(crate) struct Minutes {
     first: i64,
     open: Vec<bool>,
 }
 
 impl Minutes {
-    pub(super) fn first(&self) -> i64 {
+    pub(crate) fn first(&self) -> i64 {
         self.first
     }
 
     /// The last minute.
-    pub(super) fn last(&self) -> i64 {
+    pub(crate) fn last(&self) -> i64 {
         self.first + (i64::try_from(self.open.len()).expect("few") - 1) * MINUTE
     }
 
-    pub(super) fn states(&self) -> impl Iterator<Item = (i64, bool)> + '_ {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (i64, bool)> + '_ {
         (0i64..)
             .zip(&self.open)
             .map(|(step, open)| (self.first + step * MINUTE, *open))
     }
 
+    /// Whether it is open at a moment within the time that was walked.
+    pub(crate) fn is_open(&self, at: i64) -> bool {
+        let step = usize::try_from((at - self.first) / MINUTE).expect("within the time walked");
+        self.open[step]
+    }
+
     /// How often it changes.
-    pub(super) fn changes(&self) -> usize {
+    pub(crate) fn changes(&self) -> usize {
         self.open
             .windows(2)
             .filter(|pair| pair[0] != pair[1])
@@ -45,7 +51,7 @@ impl Minutes {
 }
 
 /// Walks so many days.
-pub(super) fn minutes(given: &Given, zone: &TimeZone, from: i64, count: i64) -> Minutes {
+pub(crate) fn minutes(given: &Given, zone: &TimeZone, from: i64, count: i64) -> Minutes {
     // A day more on both sides, so that every minute that comes twice is seen twice.
     let start = from - from.rem_euclid(MINUTE) - DAY;
     let steps = (count + 2) * DAY / MINUTE;

@@ -19,7 +19,7 @@ use provost::reconcile::{DriftPolicy, HeirRule, Limits, Procedures, SyncPolicy, 
 
 /// A policy in the plainest terms.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(crate) struct Given {
     /// Weekdays, and minutes of the day from and to; up to 48 hours.
     pub windows: Vec<(Vec<Weekday>, i64, i64)>,
     pub holidays: HashSet<Date>,

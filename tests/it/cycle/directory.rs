@@ -173,7 +173,7 @@ impl Directory {
 }
 
 /// Unwrapped LDIF as `ldapsearch` prints it, names in lower case; values that are not text are left out.
-fn entries(text: &str) -> Vec<BTreeMap<String, Vec<String>>> {
+pub(crate) fn entries(text: &str) -> Vec<BTreeMap<String, Vec<String>>> {
     use base64::Engine as _;
     let mut all = Vec::new();
     for block in text.split("\n\n") {

@@ -58,7 +58,11 @@ pub(super) fn people(given: &Given, rules: &AccessRules, found: Vec<Identity>) -
     found
         .into_iter()
         .map(|identity| {
-            let access = judge.judge(&identity, &overrides);
+            let now = judge.judge(&identity, &overrides);
+            let early = given.early.get(identity.anchor.as_str());
+            let before =
+                early.and_then(|at| rules.at(*at).before_time(&now, &identity, &overrides));
+            let access = before.unwrap_or(now);
             Person {
                 anchor: identity.anchor.clone(),
                 shadow: given.shadow(&identity.anchor),

@@ -84,6 +84,9 @@ pub(super) struct Given {
     /// Whose windows an earlier run foretold.
     #[serde(default)]
     pub foretold: BTreeSet<String>,
+    /// Who is closed before their time, and when that comes.
+    #[serde(default)]
+    pub early: BTreeMap<String, Timestamp>,
     #[serde(default)]
     shadow: Vec<GivenShadow>,
 }

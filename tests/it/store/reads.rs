@@ -148,6 +148,8 @@ fn a_settled_mark_does_not_outlive_the_shadow_it_was_made_for() {
     let before = (0..50).map(|n| put(None, n, "old")).collect();
     state.conclude("crm", before).unwrap();
     let settled = Settled {
+        closes: false,
+        early: None,
         orders: 7,
         overdue: false,
         digest: [3; 16],

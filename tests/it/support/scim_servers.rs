@@ -72,14 +72,25 @@ pub struct ScimServer {
     pub base_url: String,
     /// For `Authorization: Bearer`.
     pub token: String,
+    /// How many are asked for at a time when everything is listed.
+    page: usize,
 }
 
 impl ScimServer {
     /// Starts one.
     pub fn start(kind: ScimKind) -> Self {
+        Self::start_with(kind, &[], 100)
+    }
+
+    /// SCIMMY that shows up to 2,000 users on one page, for tests that look often.
+    pub fn roomy() -> Self {
+        Self::start_with(ScimKind::Scimmy, &[("MAX_RESULTS", "2000")], 2000)
+    }
+
+    fn start_with(kind: ScimKind, env: &[(&str, &str)], page: usize) -> Self {
         let mut failed = String::new();
         for _ in 0..3 {
-            match Self::try_start(kind) {
+            match Self::try_start(kind, env, page) {
                 Ok(up) => return up,
                 Err(log) => failed = log, // most likely somebody took the port; another one then
             }
@@ -87,14 +98,15 @@ impl ScimServer {
         panic!("{} does not start:\n{failed}", kind.word())
     }
 
-    fn try_start(kind: ScimKind) -> Result<Self, String> {
+    fn try_start(kind: ScimKind, env: &[(&str, &str)], page: usize) -> Result<Self, String> {
         let dir = state_dir("scim");
         let (port, token, base_path) = (ports::free(), "test-token".to_owned(), kind.base_path());
         let mut serve = script("scim/serve", dir.path());
         serve
             .arg(kind.word())
             .env("PORT", port.to_string())
-            .env("TOKEN", &token);
+            .env("TOKEN", &token)
+            .envs(env.iter().copied());
         let base_url = format!("http://127.0.0.1:{port}{base_path}");
         let mut up = Self {
             server: Server::start(&serve, dir, &[]),
@@ -102,6 +114,7 @@ impl ScimServer {
             base_path,
             base_url,
             token,
+            page,
         };
         let (token, users) = (up.token.clone(), format!("{base_path}/Users?count=1"));
         up.server.wait_until(Duration::from_secs(60), || {
@@ -124,11 +137,9 @@ impl ScimServer {
         let mut found: BTreeMap<String, Value> = BTreeMap::new();
         loop {
             let before = found.len();
-            let (status, page) = self.request(
-                "GET",
-                &format!("/{kind}?startIndex={}&count=100", before + 1),
-                None,
-            );
+            let (start, count) = (before + 1, self.page);
+            let query = format!("/{kind}?startIndex={start}&count={count}");
+            let (status, page) = self.request("GET", &query, None);
             assert_eq!(status, 200, "GET /{kind}: {page}");
             for resource in page["Resources"].as_array().into_iter().flatten() {
                 let id = resource["id"]
@@ -136,10 +147,11 @@ impl ScimServer {
                     .unwrap_or_else(|| panic!("no id: {resource}"));
                 found.insert(id.to_owned(), resource.clone());
             }
-            if found.len() == before {
-                let total = page["totalResults"]
-                    .as_u64()
-                    .and_then(|t| usize::try_from(t).ok());
+            let total = page["totalResults"]
+                .as_u64()
+                .and_then(|t| usize::try_from(t).ok());
+            if found.len() == before || (self.page > 100 && total == Some(found.len())) {
+                let before = found.len();
                 assert_eq!(
                     total,
                     Some(before),

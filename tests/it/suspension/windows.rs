@@ -1,0 +1,76 @@
+//! Windows that close by a fuzzed password, with the real service and a clock that the test moves.
+
+use provost::model::PasswordState;
+use provost::store::Purpose;
+use provost::target::sandbox::SignIn;
+use secrecy::ExposeSecret as _;
+
+use super::{CAN, KEY, id, practice, sealed, shadow, signs_in};
+use crate::company::Company;
+use crate::daemon::Service;
+
+const OFFICE: &str = "
+[[access]]
+name = \"office\"
+everybody = true
+windows = [\"mon-fri 08:00-18:00\"]
+zone = \"Europe/Berlin\"
+";
+
+fn company() -> Company {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut company = Company::new(6);
+    company.extra = "review-first-run = false\nledger = true\ncredentials = \"managed\"\n\
+         suspend-with = [\"fuzz-password\", \"revoke-sessions\"]";
+    company.can = CAN;
+    let key = company.dir().join("vault.key");
+    std::fs::write(&key, KEY).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    company.tables = format!("{OFFICE}\n[secrets]\nkey = \"file:{}\"\n", key.display());
+    company.service =
+        "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"".to_owned();
+    company.publish();
+    company
+}
+
+#[test]
+fn a_password_is_fuzzed_each_evening_and_set_back_each_morning() {
+    let company = company();
+    let noon = "2026-11-23T12:00:00Z";
+    let service = Service::start(&company, noon);
+    service.await_rest(noon);
+    let own = sealed(&company, Purpose::Managed).unwrap();
+    assert_eq!(signs_in(&company, &own), SignIn::In);
+    for day in ["2026-11-23", "2026-11-24", "2026-11-25"] {
+        let now = format!("{day}T16:59:59Z");
+        service.clock(&now);
+        service.await_rest(&now);
+        assert_eq!(signs_in(&company, &own), SignIn::In, "{now}");
+        let now = format!("{day}T17:00:00Z");
+        service.clock(&now);
+        service.await_rest(&now);
+        assert_ne!(signs_in(&company, &own), SignIn::In, "{now}");
+        assert_eq!(shadow(&company).password.state, PasswordState::Fuzzed);
+        assert!(sealed(&company, Purpose::Fuzz).is_none(), "it is forgotten");
+        let inside = practice(&company).inside(&id(&company)).unwrap();
+        assert!(!inside.is(&id(&company), own.expose_secret()));
+        let next = day
+            .replace("25", "26")
+            .replace("24", "25")
+            .replace("23", "24");
+        let now = format!("{next}T07:00:00Z");
+        service.clock(&now);
+        service.await_rest(&now);
+        assert_eq!(
+            signs_in(&company, &own),
+            SignIn::In,
+            "{now}: the same one again"
+        );
+    }
+    assert_eq!(
+        practice(&company).mails(),
+        Ok(Vec::new()),
+        "nobody is told a password"
+    );
+    assert!(!service.log().contains(own.expose_secret()));
+}
