@@ -16,7 +16,7 @@ use super::files;
 use super::journal::Mark;
 
 /// Memory that `sled` may use for its pages, in bytes.
-const CACHE: u64 = 64 << 20;
+const CACHE: u64 = 16 << 20;
 /// How often and how long to wait for a database that this process has just closed: its threads let go a little later.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);

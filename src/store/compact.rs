@@ -73,14 +73,7 @@ fn summarise(
     }
     for (target, staged) in ledger.staged() {
         let mut item = entry::head_bytes(Head::Staged { target }).map_err(unsound)?;
-        let body = old.read_at(staged.offset, staged.length)?;
-        if crc32fast::hash(&body) != staged.crc {
-            return Err(StoreError::damaged(
-                path,
-                "the journal changed while it was read",
-            ));
-        }
-        item.extend_from_slice(&body);
+        item.extend_from_slice(&staged.read(path, old)?);
         add(item, new)?;
     }
     for ((kind, key), body) in ledger.documents() {
@@ -91,7 +84,7 @@ fn summarise(
     for (&op, open) in ledger.open() {
         let target = &open.target;
         let mut item = entry::head_bytes(Head::Begun { target, op }).map_err(unsound)?;
-        item.extend_from_slice(&open.body);
+        item.extend_from_slice(&open.place.read(path, old)?);
         add(item, new)?;
     }
     let number = ledger.run();

@@ -6,10 +6,12 @@
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher as _;
+use std::path::Path;
 
 use super::codec::CodecError;
 use super::entry::{self, Head, Moved};
-use super::journal::Entry;
+use super::error::StoreError;
+use super::journal::{Entry, Journal};
 use super::types::{Intent, OpId, TargetMeta};
 
 /// A current shadow.
@@ -25,19 +27,42 @@ pub(super) struct Live {
 pub(super) struct Open {
     /// The target.
     pub target: String,
-    /// Run number and intent, as the journal has them.
-    pub body: Box<[u8]>,
+    /// Run number and intent. Many can be open at a time, and they are hardly ever asked for.
+    pub place: Place,
 }
 
-/// Where the journal holds a target's staged plan.
+/// Where the journal holds a body that is not kept in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Staged {
+pub(super) struct Place {
     /// Where its bytes begin.
     pub offset: u64,
     /// How many there are.
     pub length: usize,
     /// Their checksum.
     pub crc: u32,
+}
+
+impl Place {
+    /// Of the body of an entry.
+    fn of(entry: &Entry<'_>, body: &[u8]) -> Self {
+        Self {
+            offset: entry.offset + (entry.bytes.len() - body.len()) as u64,
+            length: body.len(),
+            crc: crc32fast::hash(body),
+        }
+    }
+
+    /// Reads the body again.
+    pub(super) fn read(&self, dir: &Path, journal: &Journal) -> Result<Vec<u8>, StoreError> {
+        let bytes = journal.read_at(self.offset, self.length)?;
+        if crc32fast::hash(&bytes) == self.crc {
+            return Ok(bytes);
+        }
+        Err(StoreError::damaged(
+            dir,
+            "the journal changed while it was open; stop whatever writes to it and restart provost",
+        ))
+    }
 }
 
 /// The sum of the journal.
@@ -48,7 +73,7 @@ pub(super) struct Ledger {
     counts: BTreeMap<String, u64>,
     open: BTreeMap<OpId, Open>,
     metas: BTreeMap<String, TargetMeta>,
-    staged: BTreeMap<String, Staged>,
+    staged: BTreeMap<String, Place>,
     documents: BTreeMap<(String, String), Box<[u8]>>,
     run: u64,
     live_bytes: u64,
@@ -62,7 +87,7 @@ impl Ledger {
             Head::Begun { target, op } => {
                 let open = Open {
                     target: target.to_owned(),
-                    body: body.into(),
+                    place: Place::of(entry, body),
                 };
                 self.open.insert(op, open);
             }
@@ -90,12 +115,8 @@ impl Ledger {
                 self.metas.insert(target.to_owned(), entry::body(body)?);
             }
             Head::Staged { target } => {
-                let staged = Staged {
-                    offset: entry.offset + (entry.bytes.len() - body.len()) as u64,
-                    length: body.len(),
-                    crc: crc32fast::hash(body),
-                };
-                self.staged.insert(target.to_owned(), staged);
+                let place = Place::of(entry, body);
+                self.staged.insert(target.to_owned(), place);
             }
             Head::Forgotten { target, anchor } => self.remove(target, anchor),
             Head::Document { kind, key } => self.document(kind, key, body),
@@ -175,7 +196,7 @@ impl Ledger {
     }
 
     /// Where each target's staged plan is.
-    pub(super) fn staged(&self) -> &BTreeMap<String, Staged> {
+    pub(super) fn staged(&self) -> &BTreeMap<String, Place> {
         &self.staged
     }
 
@@ -186,6 +207,6 @@ impl Ledger {
 }
 
 /// The run number and the intent of an open operation.
-pub(super) fn intent(open: &Open) -> Result<(u64, Intent), CodecError> {
-    entry::body(&open.body)
+pub(super) fn intent(body: &[u8]) -> Result<(u64, Intent), CodecError> {
+    entry::body(body)
 }

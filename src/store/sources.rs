@@ -141,7 +141,7 @@ impl State {
     pub fn commit_read(&self, source: &str, read: ReadCommit) -> Result<(), StoreError> {
         let _reading = self.reading()?;
         let ReadCommit {
-            changed,
+            mut changed,
             rows,
             gone,
             meta,
@@ -161,6 +161,8 @@ impl State {
         for (anchor, row) in rows {
             add(anchor, Step::Update(row));
         }
+        // Neighbours together: they share pages.
+        changed.sort_unstable_by(|a, b| a.0.anchor.cmp(&b.0.anchor));
         for (identity, row) in changed {
             let payload = codec::encode(&*identity).map_err(|e| self.unencodable(e))?;
             let key = keys::by_anchor(Kind::Identity, source, &identity.anchor);

@@ -313,10 +313,13 @@ impl State {
     pub fn open_intents(&self, target: &str) -> Result<Vec<(OpId, Intent)>, StoreError> {
         let inner = self.inner()?;
         let open = inner.ledger.open().iter();
+        let unsound = |e| StoreError::damaged(&self.dir, format!("an open intent: {e}"));
         open.filter(|(_, open)| open.target == target)
-            .map(|(&op, open)| Ok((op, ledger::intent(open)?.1)))
-            .collect::<Result<Vec<_>, CodecError>>()
-            .map_err(|e| StoreError::damaged(&self.dir, format!("an open intent: {e}")))
+            .map(|(&op, open)| {
+                let body = open.place.read(&self.dir, &inner.journal)?;
+                Ok((op, ledger::intent(&body).map_err(unsound)?.1))
+            })
+            .collect()
     }
 
     /// Forgets the shadow of one identity, as an operator asked.
@@ -388,14 +391,7 @@ impl State {
         let Some(staged) = inner.ledger.staged().get(target) else {
             return Ok(None);
         };
-        let bytes = inner.journal.read_at(staged.offset, staged.length)?;
-        if crc32fast::hash(&bytes) != staged.crc {
-            return Err(StoreError::damaged(
-                &self.dir,
-                "the journal changed while it was open; stop whatever writes to it and restart provost",
-            ));
-        }
-        Ok(Some(bytes))
+        staged.read(&self.dir, &inner.journal).map(Some)
     }
 }
 
