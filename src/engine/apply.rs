@@ -23,8 +23,8 @@ use crate::reconcile::guard::ApprovedPlan;
 use crate::store::{Conclusion, Label, OpId, ShadowMove, StoreError};
 use crate::target::{ConnectorError, urgently};
 
-/// So many intents are made durable by one write to the disk. Three windows are under way at a time, and so many calls
-/// at the most are in doubt after a crash.
+/// So many intents are made durable by one write to the disk, or more where one request makes many accounts. Three
+/// windows are under way at a time, and so many calls at the most are in doubt after a crash.
 pub(super) const WINDOW: usize = 512;
 /// Why a change was not begun although nothing was wrong.
 const INTERRUPTED: &str = "the run was asked to end early";
@@ -152,7 +152,7 @@ pub(super) async fn one_by_one(
     progress: &mut Progress,
     by: &Applying<'_>,
 ) -> Result<(), StoreError> {
-    let mut windows = group.chunks(WINDOW);
+    let mut windows = group.chunks(window(group, by));
     let mut next = windows.next();
     let mut outcomes = Vec::new();
     let mut steps = Vec::new();
@@ -169,6 +169,18 @@ pub(super) async fn one_by_one(
         .passwords
         .forget(&std::mem::take(&mut progress.spent));
     Ok(())
+}
+
+/// How many changes of a group are under way together: where one request makes many accounts, as many as all requests
+/// side by side can hold. A smaller window would end before all of them are in use.
+fn window(group: &[Arc<Change>], by: &Applying<'_>) -> usize {
+    let creates = |change: &Arc<Change>| change.action == Action::Create;
+    if !group.first().is_some_and(creates) {
+        return WINDOW;
+    }
+    let writer = &by.book.writer;
+    let parallelism = writer.capabilities().parallelism.max(1);
+    WINDOW.max(writer.creates_together().saturating_mul(parallelism))
 }
 
 /// Calls the target for each step, several at a time.
