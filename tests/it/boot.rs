@@ -50,7 +50,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// When the window closes and opens again: two and three minutes from now, in a zone in which that is not near midnight.
+/// When the window closes and opens again: four and five minutes from now, in a zone in which that is not near midnight.
 struct Edges {
     zone: &'static str,
     closes: Timestamp,
@@ -71,8 +71,8 @@ impl Edges {
         };
         Self {
             zone,
-            closes: at(2),
-            opens: at(3),
+            closes: at(4),
+            opens: at(5),
         }
     }
 
@@ -323,7 +323,7 @@ fn line_of(debian: &Container, word: &str) -> Option<String> {
 }
 
 fn window_closes_and_opens(debian: &Container, scim: &ScimServer, edges: &Edges) {
-    let limit = SOON * 3;
+    let limit = SOON * 5;
     let closed = await_active(scim, 0, limit, debian);
     assert!(
         closed >= edges.closes,
