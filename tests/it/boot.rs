@@ -144,8 +144,15 @@ token = "cred:crm-token"
     )
 }
 
+/// The users in one answer: between two pages of them, the service may have made more.
+fn users(scim: &ScimServer) -> Vec<Value> {
+    let (status, page) = scim.request("GET", "/Users?count=100", None);
+    assert_eq!(status, 200, "{page}");
+    page["Resources"].as_array().cloned().unwrap_or_default()
+}
+
 fn active(scim: &ScimServer) -> usize {
-    scim.users()
+    users(scim)
         .iter()
         .filter(|user| user["active"] == Value::Bool(true))
         .count()

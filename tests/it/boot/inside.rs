@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{PEOPLE, SOON};
+use super::{PEOPLE, SOON, users};
 use crate::support::container::Container;
 use crate::support::process::await_some;
 use crate::support::{OpenLdap, ScimServer};
@@ -112,7 +112,7 @@ pub(super) fn timer_fires(debian: &Container, ldap: &OpenLdap, scim: &ScimServer
         "{dn}\nchangetype: modify\nreplace: displayName\ndisplayName: Told By The Timer\n"
     ));
     await_some("the change made by the timer's unit", SOON * 2, || {
-        let users = scim.users();
+        let users = users(scim);
         let found = users
             .iter()
             .any(|user| user["displayName"] == "Told By The Timer");
