@@ -8,7 +8,6 @@ use super::apply::{Applying, apply};
 use super::book::Book;
 use super::bulletin;
 use super::gather::{Gathered, Inputs, View, gather};
-use super::letters;
 use super::orders::frozen;
 use super::password::Passwords;
 use super::recover::{self, Recovered, recover};
@@ -16,6 +15,7 @@ use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::taken::{self, Conflict, Earlier};
 use super::{EngineError, Session, Snapshot};
+use super::{heirs, letters};
 use crate::config::TargetSpec;
 use crate::model::{Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
@@ -116,10 +116,12 @@ impl OneTarget<'_> {
             .collect();
         let mut earlier = Earlier::default();
         let (mut report, conflicts) = self.pass(writer, self.view, &earlier).await?;
+        let conflicts = self.renamable(conflicts);
         let mut again = earlier.learn(&report, &conflicts, &self.spec.mapping);
         while again && report.error.is_none() && !self.session.stop.is_cancelled() {
             again = match self.pass(writer, View::Sync, &earlier).await {
                 Ok((next, conflicts)) => {
+                    let conflicts = self.renamable(conflicts);
                     let again = earlier.learn(&next, &conflicts, &self.spec.mapping);
                     report = merge(report, next);
                     again
@@ -149,6 +151,15 @@ impl OneTarget<'_> {
             report.outcome = report.judge(false);
         }
         Ok(report)
+    }
+
+    /// The conflicts after which another name is tried. Who approved a plan by its digest approved the names in it.
+    fn renamable(&self, conflicts: Vec<Conflict>) -> Vec<Conflict> {
+        if self.approve.is_some() {
+            Vec::new()
+        } else {
+            conflicts
+        }
     }
 
     /// Letters to people, and the list to whoever works through it.
@@ -191,6 +202,10 @@ impl OneTarget<'_> {
         let mut gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
         self.observe(&gathered)?;
         gathered.situation.live.taken = earlier.taken();
+        let can = gathered.situation.capabilities;
+        if can.inherits && can.delete {
+            heirs::keep(&self.inputs(&[], view)?, &gathered.situation.people)?;
+        }
         let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
         plan.letters = self.letters(&plan)?;
         // Everything a plan is made from takes far more memory than the plan.
@@ -199,6 +214,7 @@ impl OneTarget<'_> {
         let mut report = self.judge(plan, earlier)?;
         let conflicts = self.apply(writer, &mut report).await?;
         settle(self.session, &self.spec.name, &digests, &settled, &report)?;
+        heirs::forget(&self.session.state, &report)?;
         Ok((report, conflicts))
     }
 
@@ -227,7 +243,16 @@ impl OneTarget<'_> {
         recovered: &'b [Recovered],
         view: View,
     ) -> Result<Gathered<'b>, EngineError> {
-        let inputs = Inputs {
+        let inputs = self.inputs(recovered, view)?;
+        gather(&inputs, reader).await
+    }
+
+    fn inputs<'b>(
+        &'b self,
+        recovered: &'b [Recovered],
+        view: View,
+    ) -> Result<Inputs<'b>, EngineError> {
+        Ok(Inputs {
             spec: self.spec,
             config: &self.session.config.digest,
             state: &self.session.state,
@@ -239,8 +264,7 @@ impl OneTarget<'_> {
                 true => self.session.pace(self.spec)?,
                 false => None,
             },
-        };
-        gather(&inputs, reader).await
+        })
     }
 
     /// Records what the live accounts corrected.

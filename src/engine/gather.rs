@@ -121,8 +121,10 @@ pub(super) async fn gather<'a>(
             .and_then(|n| usize::try_from(*n).ok())
             .unwrap_or(0);
     }
+    let can = reader.capabilities();
+    let inherits = can.delete && can.inherits && inputs.spec.rules.delete_after.is_some();
     let situation = Situation {
-        heirs: heirs(inputs, &people)?,
+        heirs: heirs(inputs, &people, inherits)?,
         now: inputs.now,
         rules: &inputs.spec.rules,
         mapping: &inputs.spec.mapping,

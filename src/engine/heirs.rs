@@ -4,17 +4,25 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::EngineError;
 use super::gather::Inputs;
-use crate::model::{AccountId, Anchor, How, Identity, Life, Shadow};
+use super::result::{ChangeResult, TargetReport};
+use crate::model::{AccountId, Action, Anchor, How, Identity, Life, Shadow};
 use crate::reconcile::{Person, Presence};
+use crate::store::{DocumentWrite, State};
 
-/// Whose account gets the work of whom: that of the person whom the directory names, if it can be used.
+/// The kind of our record of whom the directory named when somebody left: deleting comes much later.
+const NAMED: &str = "heir";
+
+/// Whose account gets the work of whom: that of the person whom the directory names, or named when they left, if it can
+/// be used.
 pub(super) fn heirs(
     inputs: &Inputs<'_>,
     people: &[Person],
+    inherits: bool,
 ) -> Result<BTreeMap<Anchor, AccountId>, EngineError> {
     let mut heirs = BTreeMap::new();
     let rules = &inputs.spec.rules;
-    if !rules.suspend.any(|how| matches!(how, How::Reassign(_))) {
+    let reassigns = rules.suspend.any(|how| matches!(how, How::Reassign(_)));
+    if !reassigns && !inherits {
         return Ok(heirs);
     }
     let shadows: HashMap<&Anchor, Option<&Shadow>> = people
@@ -22,17 +30,18 @@ pub(super) fn heirs(
         .map(|p| (&p.anchor, p.shadow.as_ref()))
         .collect();
     for person in people.iter().filter(|person| person.shadow.is_some()) {
-        let Some(named) = named_by(inputs, person)? else {
-            continue;
+        let named = named_by(inputs, person)?;
+        let named = named.and_then(|dn| inputs.snapshot.by_dn(&dn).cloned());
+        let heir = match (named, &person.presence) {
+            (None, Presence::Gone) => recorded(inputs, &person.anchor)?,
+            (named, _) => named,
         };
-        let Some(heir) = inputs.snapshot.by_dn(&named) else {
-            continue;
-        };
+        let Some(heir) = heir else { continue };
         let stored;
-        let shadow = match shadows.get(heir) {
+        let shadow = match shadows.get(&heir) {
             Some(shadow) => *shadow,
             None => {
-                stored = inputs.state.shadow(&inputs.spec.name, heir)?;
+                stored = inputs.state.shadow(&inputs.spec.name, &heir)?;
                 stored.as_ref()
             }
         };
@@ -41,6 +50,72 @@ pub(super) fn heirs(
         }
     }
     Ok(heirs)
+}
+
+fn key(target: &str, anchor: &Anchor) -> String {
+    format!("{target}/{anchor}")
+}
+
+fn recorded(inputs: &Inputs<'_>, anchor: &Anchor) -> Result<Option<Anchor>, EngineError> {
+    let key = key(&inputs.spec.name, anchor);
+    Ok(inputs.state.document(NAMED, &key)?)
+}
+
+/// Writes down whom the directory names for people who have left, while it still does; where deleting hands over what
+/// they have.
+///
+/// # Errors
+/// When our own records cannot be read or written.
+pub(super) fn keep(inputs: &Inputs<'_>, people: &[Person]) -> Result<(), EngineError> {
+    let mut kept = Vec::new();
+    for person in people.iter().filter(|p| p.presence == Presence::Gone) {
+        let named = named_by(inputs, person)?;
+        let named = named.and_then(|dn| inputs.snapshot.by_dn(&dn).cloned());
+        if let Some(heir) = named
+            && recorded(inputs, &person.anchor)?.as_ref() != Some(&heir)
+        {
+            kept.push((key(&inputs.spec.name, &person.anchor), heir));
+        }
+    }
+    let writes: Vec<_> = kept
+        .iter()
+        .map(|(key, heir)| DocumentWrite {
+            kind: NAMED,
+            key,
+            value: Some(heir),
+        })
+        .collect();
+    if writes.is_empty() {
+        return Ok(());
+    }
+    Ok(inputs.state.set_documents(&writes)?)
+}
+
+/// Forgets whom the directory named for somebody whose account is deleted.
+///
+/// # Errors
+/// When our own records cannot be read or written.
+pub(super) fn forget(state: &State, report: &TargetReport) -> Result<(), EngineError> {
+    let deleted =
+        |result: &&ChangeResult| result.change.action == Action::Delete && result.is_made();
+    let keys = report.results.iter().filter(deleted);
+    let keys: Vec<String> = keys
+        .map(|result| key(&report.target, &result.change.anchor))
+        .collect();
+    let mut writes = Vec::new();
+    for key in &keys {
+        if state.document::<Anchor>(NAMED, key)?.is_some() {
+            writes.push(DocumentWrite::<Anchor> {
+                kind: NAMED,
+                key,
+                value: None,
+            });
+        }
+    }
+    if writes.is_empty() {
+        return Ok(());
+    }
+    Ok(state.set_documents(&writes)?)
 }
 
 /// The DN that a person's entry names. Of somebody who is not there any more, the directory's last word counts.

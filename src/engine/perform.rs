@@ -78,7 +78,7 @@ pub(super) async fn perform(
             None => Ok(None),
         },
         Action::Delete => match still_theirs(intent, bench).await {
-            Ok(()) => return conclude_delete(intent, bench).await,
+            Ok(()) => return conclude_delete(change, intent, bench).await,
             Err(error) => Err(error),
         },
         // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
@@ -208,7 +208,7 @@ pub(super) async fn still_theirs(intent: &Intent, bench: &Bench<'_>) -> Result<(
     )))
 }
 
-async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
+async fn conclude_delete(change: &Change, intent: &Intent, bench: &Bench<'_>) -> Performed {
     let Some(id) = &intent.account else {
         return failed(
             intent,
@@ -216,7 +216,11 @@ async fn conclude_delete(intent: &Intent, bench: &Bench<'_>) -> Performed {
             bench,
         );
     };
-    match bench.writer.delete(id).await {
+    let deleted = match &change.heir {
+        Some(heir) => bench.writer.delete_for(id, heir).await,
+        None => bench.writer.delete(id).await,
+    };
+    match deleted {
         // Nothing is left to manage. Should the person come back, they are somebody new to the application.
         Ok(()) => Performed {
             status: ChangeStatus::Done,

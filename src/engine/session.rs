@@ -374,11 +374,9 @@ pub fn needs(config: &Config, source: &str) -> FetchRequest {
         if let Some(delivery) = &config.delivery {
             request.attributes.extend(delivery.letters.attributes());
         }
-        if target
-            .rules
-            .suspend
-            .any(|how| matches!(how, How::Reassign(_)))
-        {
+        let rules = &target.rules;
+        let reassigns = rules.suspend.any(|how| matches!(how, How::Reassign(_)));
+        if reassigns || (rules.delete_after.is_some() && target.connector.inherits()) {
             request
                 .attributes
                 .insert(target.rules.heir.attribute.clone());

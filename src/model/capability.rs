@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub entitlements: bool,
     /// At most this many members may be named in one membership request.
     pub members_per_request: usize,
+    /// Deleting an account gives what it has to another one.
+    pub inherits: bool,
     /// How many requests may run side by side.
     pub parallelism: usize,
 }

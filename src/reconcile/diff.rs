@@ -369,6 +369,9 @@ fn retire(
     change.account = Some(account.clone());
     change.suspended_before = before.clone();
     change.suspended_after = reasons.clone();
+    if case.situation.capabilities.inherits {
+        change.heir = suspend::heir(case);
+    }
     decision.changes.push(change);
 }
 

@@ -179,7 +179,7 @@ fn inheritable(
 }
 
 /// Whose account gets this person's work; never their own.
-fn heir(case: &Case<'_>) -> Option<AccountId> {
+pub(super) fn heir(case: &Case<'_>) -> Option<AccountId> {
     let own = case.shadow().and_then(|shadow| shadow.account.as_ref());
     let named = case.situation.heirs.get(&case.person.anchor);
     let fallback = case.situation.rules.heir.fallback.as_ref();

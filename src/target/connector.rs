@@ -157,6 +157,14 @@ pub trait AccountWriter: AccountReader {
     /// Any but [`ConnectorError::NotFound`].
     async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError>;
 
+    /// Deletes an account and gives what it has to another one, where [`Capabilities::inherits`] says so.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    async fn delete_for(&self, id: &AccountId, _heir: &AccountId) -> Result<(), ConnectorError> {
+        self.delete(id).await
+    }
+
     /// Sets an account's password, without the application telling anybody. Setting the same one again is harmless.
     ///
     /// # Errors

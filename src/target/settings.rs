@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::http::Meter;
-use super::profile::{Given, Profile, Use};
+use super::profile::{Given, Op, Profile, Use};
 
 /// How a target is spoken to.
 #[derive(Clone, Debug)]
@@ -182,6 +182,20 @@ impl ConnectorSettings {
         match self {
             Self::Scim(_) | Self::Sandbox(_) | Self::WorkList(_) => Vec::new(),
             Self::Http(settings) => settings.assumed(),
+        }
+    }
+}
+
+impl ConnectorSettings {
+    /// Whether deleting an account gives what it has to another one.
+    #[must_use]
+    pub fn inherits(&self) -> bool {
+        match self {
+            Self::Scim(_) | Self::Sandbox(_) | Self::WorkList(_) => false,
+            Self::Http(settings) => {
+                let calls = settings.profile.calls(Op::Delete);
+                calls.iter().any(|call| call.uses_heir)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod company;
 mod contract;
 mod facts;
+mod heirs;
 mod ldap;
 mod leavers;
 mod others;

@@ -149,6 +149,7 @@ fn rules(policy: SyncPolicy, drift: DriftPolicy, alternatives: bool) -> Rules {
             list_inactive: true,
             entitlements: true,
             members_per_request: 100,
+            inherits: false,
             parallelism: 1,
         },
     }

@@ -139,6 +139,12 @@ pub(in crate::report) fn how(change: &Change) -> Vec<String> {
             .and_then(password)
             .map(|text| format!("password: {text}")),
     );
+    if let (Action::Delete, Some(heir)) = (&change.action, &change.heir) {
+        lines.push(format!(
+            "what it has goes to account {}",
+            safe::quoted(&heir.0)
+        ));
+    }
     if change.leaves_sessions() {
         lines.push("open sessions and tokens stay usable: no step ends them".to_owned());
     }

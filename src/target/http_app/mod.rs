@@ -146,6 +146,7 @@ impl HttpApp {
             revoke_sessions: is("revoke-sessions"),
             reassign,
             delete: is("delete") && self.settings.allow_delete,
+            inherits: profile.calls(Op::Delete).iter().any(|call| call.uses_heir),
             list_inactive: is("list-inactive"),
             entitlements: is("entitlements"),
             ..none(&self.settings)
@@ -238,6 +239,7 @@ fn none(settings: &HttpAppSettings) -> Capabilities {
         list_inactive: false,
         entitlements: false,
         members_per_request: 100,
+        inherits: false,
         parallelism: settings.http.parallelism.max(1),
     }
 }
@@ -315,7 +317,11 @@ impl AccountWriter for HttpApp {
     }
 
     async fn delete(&self, id: &AccountId) -> Result<(), ConnectorError> {
-        self.delete_account(id).await
+        self.delete_account(id, None).await
+    }
+
+    async fn delete_for(&self, id: &AccountId, heir: &AccountId) -> Result<(), ConnectorError> {
+        self.delete_account(id, Some(heir)).await
     }
 
     async fn set_password(

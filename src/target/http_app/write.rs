@@ -297,7 +297,11 @@ impl HttpApp {
         Ok(())
     }
 
-    pub(super) async fn delete_account(&self, id: &AccountId) -> Result<(), ConnectorError> {
+    pub(super) async fn delete_account(
+        &self,
+        id: &AccountId,
+        heir: Option<&AccountId>,
+    ) -> Result<(), ConnectorError> {
         if !self.capabilities.delete {
             return Err(ConnectorError::Rejected(
                 "deleting is not allowed for this target".to_owned(),
@@ -306,7 +310,10 @@ impl HttpApp {
         let Some(current) = self.item(id).await? else {
             return Ok(());
         };
-        let scope = with_id(&self.base, id).with_json("current", &current);
+        let mut scope = with_id(&self.base, id).with_json("current", &current);
+        if let Some(heir) = heir {
+            scope = scope.with_json("to", &Json::from(heir.0.as_str()));
+        }
         match self.steps(Op::Delete, scope).await {
             Err(error @ (ConnectorError::NotFound(_) | ConnectorError::Ambiguous(_))) => {
                 match self.item(id).await? {

@@ -94,6 +94,8 @@ pub struct Call {
     pub uses_fields: bool,
     /// It mentions `current`.
     pub uses_current: bool,
+    /// It mentions `to`: somebody gets something.
+    pub uses_heir: bool,
 }
 
 /// What a call is for.
@@ -184,6 +186,7 @@ impl Call {
             says: text("says", making),
             uses_fields: used.contains("fields") || used.contains("account"),
             uses_current: used.contains("current"),
+            uses_heir: used.contains("to"),
         })
     }
 }

@@ -29,7 +29,8 @@ fn shape(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::Deactivate | Op::Reactivate | Op::BlockLogin | Op::AllowLogin => {
             (&["id", "current"], &[])
         }
-        Op::RevokeSessions | Op::Delete => (&["id", "current"], &[]),
+        Op::RevokeSessions => (&["id", "current"], &[]),
+        Op::Delete => (&["id", "current", "to"], &[]),
         Op::SetPassword => (&["id", "current", "password", "force_change"], &[]),
     }
 }

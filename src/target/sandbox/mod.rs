@@ -100,6 +100,7 @@ impl Sandbox {
             list_inactive: settings.list_inactive,
             entitlements: settings.entitlements,
             members_per_request: MEMBERS,
+            inherits: false,
             parallelism: PARALLEL,
         };
         let inner = Inner {

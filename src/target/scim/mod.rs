@@ -90,6 +90,7 @@ impl ScimConnector {
             list_inactive: true,
             entitlements: found.groups != Some(false),
             members_per_request: settings.members_per_request.max(1),
+            inherits: false,
             parallelism: settings.http.parallelism.max(1),
         };
         Ok(Self {

@@ -100,6 +100,7 @@ impl WorkList {
             list_inactive: true,
             entitlements: false,
             members_per_request: 1,
+            inherits: false,
             // One after the other: licences are counted in the order of the plan.
             parallelism: 1,
         };

@@ -216,6 +216,7 @@ pub(super) fn capabilities() -> Capabilities {
         list_inactive: true,
         entitlements: false,
         members_per_request: 100,
+        inherits: false,
         parallelism: 4,
     }
 }

@@ -200,7 +200,7 @@ fn a_company_in_openldap_lives_with_salestrekker() {
     live(app, "Salestrekker Brokers", off);
 }
 
-fn salestrekker() -> App<Salestrekker> {
+pub(super) fn salestrekker() -> App<Salestrekker> {
     let sim = Sim::start(Salestrekker::new(Setting::first(salestrekker::SWITCHES)));
     let mut company = company(&sim, "salestrekker", "", &["Salestrekker Users"]);
     company.target += &format!(

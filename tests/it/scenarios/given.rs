@@ -257,6 +257,7 @@ impl Given {
             list_inactive: true,
             entitlements: can("entitlements"),
             members_per_request: 100,
+            inherits: can("inherit"),
             parallelism: 4,
         }
     }
