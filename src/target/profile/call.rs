@@ -124,8 +124,7 @@ impl Call {
         visible.extend(["got", "each"]);
         let mut after = visible.clone();
         after.extend(ANSWER);
-        let mut each = after.clone();
-        each.push("item");
+        let each = [&after[..], &["item"]].concat();
         let when = making.expr(node, "when", &visible);
         let for_each = making.expr(node, "for-each", &visible);
         let path = path(node, making, &visible);
