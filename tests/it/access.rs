@@ -113,13 +113,14 @@ fn windows_are_as_the_wall_clock_says_around_every_change_of_clocks() {
 }
 
 #[test]
-fn windows_are_as_the_wall_clock_says_in_any_week_of_every_zone() {
+fn windows_are_as_the_wall_clock_says_in_any_four_weeks_of_every_zone() {
     let (from, to) = years();
     let mut runner = runner(2);
     for (index, (name, tz)) in (0i64..).zip(zones()) {
         let given = given(&mut runner);
-        let weeks = (to - from) / (7 * DAY);
+        let weeks = (to - from) / (7 * DAY) - 4;
         let week = (index * 7919 + 13) % weeks;
-        compare(&given, &name, &tz, from + week * 7 * DAY, 7).unwrap_or_else(|why| panic!("{why}"));
+        let begin = from + week * 7 * DAY;
+        compare(&given, &name, &tz, begin, 28).unwrap_or_else(|why| panic!("{why}"));
     }
 }
