@@ -80,6 +80,12 @@ pub(super) fn job(read: Read, view: View, cause: Cause) -> Job {
     }
 }
 
+/// Whether access that should have been taken away or given back was not, or nobody knows.
+pub(super) fn leaves_access(report: &TargetReport) -> bool {
+    let access = |action: &Action| matches!(action, Action::Suspend(_) | Action::Reactivate(_));
+    report.plan.is_none() || report.unmade().any(|one| access(&one.change.action))
+}
+
 /// How long to wait before another try; `None` if the next scheduled run is soon enough.
 pub(super) fn again(
     report: &TargetReport,
@@ -87,9 +93,11 @@ pub(super) fn again(
     read_failed: bool,
     tries: u32,
 ) -> Option<SignedDuration> {
-    let access = |action: &Action| matches!(action, Action::Suspend(_) | Action::Reactivate(_));
-    let urgent = report.unmade().any(|one| access(&one.change.action))
-        || (report.plan.is_none() && job.cause == Cause::Edge);
+    let urgent = if report.plan.is_none() {
+        job.cause == Cause::Edge
+    } else {
+        leaves_access(report)
+    };
     let pause = schedule::pause(tries, urgent);
     match report.retry {
         Retry::No if read_failed => Some(schedule::pause(tries, false)),

@@ -274,6 +274,12 @@ impl Metrics {
             };
             self.changes.get_or_create(&change).inc();
         }
+        self.acted(report, due, now);
+    }
+
+    /// Takes in how late access was taken away and given back.
+    pub(super) fn acted(&self, report: &TargetReport, due: Option<Timestamp>, now: Timestamp) {
+        let target = report.target.clone();
         let of = OfTarget { target };
         if let Some(due) = due.filter(|_| report.results.iter().any(ChangeResult::is_made)) {
             let late = now.duration_since(due).as_secs_f64().max(0.0);

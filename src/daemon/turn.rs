@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::known::{Known, again, job, tell};
+use super::known::{Known, again, job, leaves_access, tell};
 use super::memory;
 use super::schedule::{self, Again, Regular, Times, What, next_wake};
 use super::upkeep::Upkeep;
@@ -340,13 +340,16 @@ impl Turn {
                 Ok(())
             }
             Event::Ran {
-                job,
+                mut job,
                 began,
                 report,
                 source,
                 edge,
             } => {
                 let interrupted = report.retry == Retry::Interrupted;
+                if interrupted {
+                    self.give_way(&mut job, &report);
+                }
                 let is_final = self.work.ran(&self.session, &job, interrupted);
                 self.note(&job, began, &report, edge, is_final)?;
                 if is_final {
@@ -359,6 +362,19 @@ impl Turn {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Once all that an edge calls for is done, the rest of its run is work like any other, and the next edge goes first.
+    fn give_way(&mut self, job: &mut Job, report: &TargetReport) {
+        if job.cause != Cause::Edge || leaves_access(report) || self.stop.is_cancelled() {
+            return;
+        }
+        self.metrics
+            .acted(report, job.due.take(), self.session.clock.now());
+        job.cause = Cause::Retry;
+        if let Some(known) = self.known.get_mut(&job.target) {
+            known.times.at_edge = false;
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Applying<'a> {
     pub book: Book,
     /// Cancelled when nothing more should be begun.
     pub stop: &'a CancellationToken,
+    /// Whether only taking access away and giving it back is for now. The rest is left as if the run had been set aside.
+    pub access_only: bool,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
     /// Why nothing more may be begun, as of so many writes to our own records.
@@ -106,7 +108,13 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
         total: plan.changes().len(),
         ..Progress::default()
     };
-    for group in plan.changes().chunk_by(|a, b| rank(a) == rank(b)) {
+    let groups = || plan.changes().chunk_by(|a, b| rank(a) == rank(b));
+    let (first, rest): (Vec<_>, Vec<_>) = if by.access_only {
+        groups().partition(|group| group.first().is_some_and(moves_access))
+    } else {
+        (groups().collect(), Vec::new())
+    };
+    for group in first {
         if matches!(group.first().map(|c| &c.action), Some(Action::Suspend(_))) {
             let (began, before) = (Instant::now(), progress.made);
             urgently(apply_group(group, &mut progress, by)).await?;
@@ -117,7 +125,18 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
             apply_group(group, &mut progress, by).await?;
         }
     }
+    if !rest.is_empty() {
+        // The next edge must not wait for these.
+        by.stop.cancel();
+    }
+    for group in rest {
+        apply_group(group, &mut progress, by).await?;
+    }
     Ok(progress.applied)
+}
+
+fn moves_access(change: &Arc<Change>) -> bool {
+    matches!(change.action, Action::Suspend(_) | Action::Reactivate(_))
 }
 
 /// Applies changes of one kind.

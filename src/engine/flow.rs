@@ -32,6 +32,8 @@ pub(super) struct OneTarget<'a> {
     pub(super) approve: Option<String>,
     pub(super) run: u64,
     pub(super) dry: bool,
+    /// Whether only taking access away and giving it back is for now.
+    pub(super) access_only: bool,
 }
 
 impl OneTarget<'_> {
@@ -358,6 +360,7 @@ impl OneTarget<'_> {
         let by = Applying {
             book,
             stop: &self.session.stop,
+            access_only: self.access_only,
             progress: &self.session.apply_progress,
             halted: Mutex::default(),
         };

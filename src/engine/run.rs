@@ -136,7 +136,8 @@ pub struct TargetRun {
     pub run: u64,
     /// Whether nothing is changed anywhere.
     pub dry: bool,
-    /// Whether it may use what is kept of the target's budgets for taking access away.
+    /// Whether it is for an edge: it may use what is kept of the target's budgets for taking access away, and makes no other
+    /// changes than those of access; if there are any, it ends as if it had been set aside.
     pub urgent: bool,
 }
 
@@ -249,6 +250,7 @@ impl Session {
                 approve: how.approve,
                 run: how.run,
                 dry: how.dry,
+                access_only: how.urgent,
             };
             let work = Box::pin(one.run());
             if how.urgent {

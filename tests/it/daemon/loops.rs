@@ -185,6 +185,40 @@ fn a_slow_target_delays_neither_another_one_nor_its_own_edges() {
 }
 
 #[test]
+fn however_often_a_long_run_must_make_room_each_edge_is_acted_on_at_once() {
+    let mut company = company(120, SELDOM);
+    for person in 1..5 {
+        company.person(person).until = Some(format!("202611221800{:02}Z", person * 5));
+    }
+    company.publish();
+    let service = Service::start(&company, NOON);
+    service.await_rest(NOON);
+    company.break_with(&["slow=300"]);
+    for person in company.people.iter_mut().skip(5) {
+        person.title = "Chief".to_owned();
+    }
+    company.publish();
+    assert_eq!(service.command(&["reload"]).status.code(), Some(0));
+    let renamed = || {
+        let accounts = company.accounts("app").into_iter();
+        let chiefs = accounts.filter(|one| held(one, "title").as_deref() == Some("Chief"));
+        chiefs.count()
+    };
+    std::thread::scope(|scope| {
+        let sync = scope.spawn(|| service.command(&["--quiet", "sync"]));
+        service.await_status("work", |_| renamed() > 0);
+        for person in 1..5 {
+            service.clock(&format!("2026-11-22T18:00:{:02}Z", person * 5));
+            let login = format!("p{person:03}");
+            service.await_status("the edge", |_| !is_open(&company, &login));
+            assert!(renamed() < 100, "edge {person}: {}", service.log());
+        }
+        assert_eq!(sync.join().unwrap().status.code(), Some(0));
+    });
+    assert!(renamed() > 100, "{}", service.log());
+}
+
+#[test]
 fn killed_at_work_it_goes_on_where_it_was() {
     let mut company = company(30, OFTEN);
     company.break_with(&["slow=30"]);
