@@ -1,7 +1,7 @@
 //! The benchmark: how fast Provost reads and writes, next to the tools that one would compare it with.
 //!
 //! ```text
-//! cargo run --release --example bench             everything, about 15 minutes on two cores
+//! cargo run --release --example bench             everything, about two minutes on two quiet cores
 //! cargo run --release --example bench -- read     only the read of 10,000 and 100,000 people, next to ldapsearch
 //! cargo run --release --example bench -- write    only 20,000 people and 400 groups into an application, next to a script
 //! cargo run --release --example bench -- quick    everything with a tenth of the people, to see that it works
