@@ -5,45 +5,24 @@ mod echo;
 mod search;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use provost::store::{Vault, VaultKey, VaultKeys};
 use secrecy::ExposeSecret as _;
 
 use self::search::{Haystack, Planted};
 use crate::company::Company;
 use crate::daemon::Service;
 use crate::http::stub::Stub;
-use crate::support::{Cert, PASSWORD, Smtp, tls::ca_pem};
+use crate::support::scim_servers::BY_ANCHOR;
+use crate::support::secrets::{self, KEY};
+use crate::support::{Cert, PASSWORD, Smtp};
 
-const KEY: &str = "4f1d9c02a7b86e3550c9d1e8f7a6b4c3920d5e6f8a1b2c3d4e5f60718293a4b5";
 const BIND: &str = "cAnAry bind \"pa$$/wörd+&<1>";
 const SIGN_IN: &str = "cAnAry sign \"in/+&<2> secret";
 const BASIC: &str = "cAnAry basic \"pa$$/w+&<3>";
 const TOKEN: &str = "cAnAry-bearer/Zx+4~token.Qw";
 const CLIENT: &str = "cAnAry client \"s3cret/+&<5>";
-
-const MAPPING: &str = r#"
-version = 1
-application = "Echo"
-
-[scope]
-condition = "uid is defined"
-
-[[match]]
-account = "externalId"
-value = "{{ anchor }}"
-adopt = true
-
-[attributes.externalId]
-value = "{{ anchor }}"
-
-[attributes.userName]
-value = "{{ uid }}"
-unique = true
-"#;
 
 const PROFILE: &str = r#"
 version = 1
@@ -118,16 +97,9 @@ impl Story {
         company.extra = "review-first-run = false\ncredentials = \"managed\"\n\
             suspend = { default = [\"fuzz-password\", \"deactivate\"] }";
         company.can = "set-password = true\nforce-change = true\n";
-        let put = |name: &str, text: &str| {
-            let path = company.dir().join(name);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            format!("file:{}", path.display())
-        };
-        put("echo.toml", MAPPING);
-        put("echo.profile.toml", PROFILE);
-        let tables = tables(&put, &post, &directory, &apps);
-        company.tables = tables;
+        secrets::put(company.dir(), "echo.toml", BY_ANCHOR);
+        secrets::put(company.dir(), "echo.profile.toml", PROFILE);
+        company.tables = tables(company.dir(), &post, &directory, &apps);
         company.publish();
         Self {
             company,
@@ -166,11 +138,7 @@ impl Story {
             .map(|at| u8::from_str_radix(&KEY[2 * at..2 * at + 2], 16).unwrap())
             .collect();
         all.push(Planted::bytes("vault key, as bytes", &raw));
-        let keys = VaultKeys {
-            current: VaultKey::read(KEY.as_bytes(), "test").unwrap(),
-            old: Vec::new(),
-        };
-        let vault = Vault::open(&self.company.state(), &keys).unwrap();
+        let vault = secrets::vault(&self.company.state());
         for label in vault.labels().unwrap() {
             let secret = vault.reveal(&label).unwrap().unwrap();
             all.push(Planted::new(&label.to_string(), secret.expose_secret()));
@@ -186,12 +154,8 @@ impl Story {
 }
 
 /// The tables of everything besides the practice application.
-fn tables(
-    put: &dyn Fn(&str, &str) -> String,
-    post: &Smtp,
-    directory: &echo::Directory,
-    apps: &[Stub],
-) -> String {
+fn tables(dir: &Path, post: &Smtp, directory: &echo::Directory, apps: &[Stub]) -> String {
+    let put = |name: &str, text: &str| secrets::put(dir, name, text);
     let target = |name: &str, kind: &str, app: &Stub, more: String| {
         format!(
             "\n[[target]]\nname = \"{name}\"\ntype = \"{kind}\"\nsource = \"company\"\nmapping = \"echo.toml\"\n\
@@ -201,14 +165,8 @@ fn tables(
     };
     let scim = |auth: String| format!("credentials = \"managed\"\npasswords = true\nauth = {auth}");
     [
-        format!("\n[secrets]\nkey = \"{}\"\n", put("vault.key", KEY)),
-        format!(
-            "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"provost\"\n\
-             password = \"{}\"\nfrom = \"accounts@example.com\"\n[delivery.welcome]\nbody = \"password {{{{ password }}}}\"\n",
-            post.port,
-            ca_pem().display(),
-            put("smtp.secret", PASSWORD)
-        ),
+        secrets::table(dir),
+        post.table(dir) + "[delivery.welcome]\nbody = \"password {{ password }}\"\n",
         format!(
             "\n[[source]]\nname = \"directory\"\ntype = \"ldap\"\nurls = [\"ldap://127.0.0.1:{}\"]\ndanger-plain-text = true\n\
              bind-name = \"cn=provost,dc=t\"\nbind-password = \"{}\"\nbases = [\"dc=t\"]\n",

@@ -10,6 +10,18 @@ use provost::target::sandbox::snapshot;
 use tempfile::TempDir;
 
 const MAPPING: &str = include_str!("../../mappings/sandbox.toml");
+/// An access policy for everybody: weekdays in Berlin.
+pub(super) const OFFICE: &str = r#"
+[[access]]
+name = "office"
+everybody = true
+windows = ["mon-fri 08:00-18:00"]
+zone = "Europe/Berlin"
+"#;
+/// A schedule that leaves a test alone: besides the edges of access one run a night.
+pub(super) const QUIET: &str =
+    "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"\n";
+
 const PEOPLE_BASE: &str = "ou=People,dc=example,dc=org";
 const GROUPS_BASE: &str = "ou=Groups,dc=example,dc=org";
 /// Department numbers of the mapping with what it makes of them.

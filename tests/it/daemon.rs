@@ -1,5 +1,6 @@
 //! The service as a real process, with a clock that the test moves.
 
+mod between;
 mod control;
 mod early;
 mod figures;

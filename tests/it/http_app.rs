@@ -1,6 +1,8 @@
 //! Applications that a profile describes: real servers that nobody here wrote, and servers that misbehave.
 
+mod chat;
 mod hostile;
+mod office;
 mod passwords;
 mod session;
 mod synapse;

@@ -7,7 +7,6 @@ mod stories;
 mod windows;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use provost::engine::{HANDOVER, Handover};
 use provost::model::{AccountId, Anchor, PasswordState, Shadow};
-use provost::store::{Label, Purpose, State, Vault, VaultKey, VaultKeys};
+use provost::store::{Label, Purpose, State, Vault};
 use provost::target::sandbox::{Practice, SignIn};
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::TempDir;
@@ -23,10 +22,10 @@ use tempfile::TempDir;
 use super::cli::{code, provost, stderr, stdout};
 use super::company::{Company, anchor};
 use super::support::process::await_some;
+use super::support::secrets::{self, KEY};
 
 /// In the group of the CRM, so with an entitlement to lose.
 const WHO: usize = 3;
-const KEY: &str = "4f1d9c02a7b86e3550c9d1e8f7a6b4c3920d5e6f8a1b2c3d4e5f60718293a4b5";
 const LONG: Duration = Duration::from_secs(60);
 
 const LEAVER: &str = "review-first-run = false\nledger = true\ncredentials = \"MODE\"\n\
@@ -53,10 +52,7 @@ fn company(mode: &str) -> Company {
     let extra = LEAVER.replace("MODE", mode);
     company.extra = Box::leak(extra.into_boxed_str());
     company.can = CAN;
-    let key = company.dir().join("vault.key");
-    fs::write(&key, KEY).unwrap();
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    company.tables = format!("\n[secrets]\nkey = \"file:{}\"\n", key.display());
+    company.tables = secrets::table(company.dir());
     company.publish();
     company
 }
@@ -120,12 +116,7 @@ fn state(copy: &TempDir) -> State {
 }
 
 fn vault(copy: &TempDir) -> Vault {
-    let current = VaultKey::read(KEY.as_bytes(), "test").unwrap();
-    let keys = VaultKeys {
-        current,
-        old: Vec::new(),
-    };
-    Vault::open(&copy.path().join("state"), &keys).unwrap()
+    secrets::vault(&copy.path().join("state"))
 }
 
 fn who() -> Anchor {
@@ -140,13 +131,7 @@ fn shadow(company: &Company) -> Shadow {
 /// The newest sealed password of a purpose.
 fn sealed(company: &Company, purpose: Purpose) -> Option<SecretString> {
     let copy = copy(company);
-    let vault = vault(&copy);
-    let labels: Vec<Label> = vault.labels().unwrap();
-    let mut own = labels
-        .into_iter()
-        .filter(|label| label.purpose == purpose && label.anchor == who());
-    let last = own.next_back()?;
-    vault.reveal(&last).unwrap()
+    secrets::sealed(&vault(&copy), "app", who().as_str(), purpose)
 }
 
 fn id(company: &Company) -> AccountId {

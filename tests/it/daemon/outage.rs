@@ -1,53 +1,18 @@
 //! A directory that is down at an edge: a real slapd that is stopped, and the application's own view.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use super::Service;
+use super::between::Between;
 use crate::support::{OpenLdap, ScimServer};
 
 /// Two departments of twelve; nobody before number 20 is as people usually are.
 const PEOPLE: u32 = 60;
 const STRICT: &str = "dept-Sales";
 
-fn config(ldap: &OpenLdap, scim: &ScimServer) -> String {
+/// Everybody by an office policy, and one department by a strict one.
+fn tables() -> String {
     format!(
-        r#"version = 1
-state-dir = "state"
-
-[schedule]
-sync = "0 * * * *"
-reconcile = "never"
-jitter = "0s"
-
-[[source]]
-name = "directory"
-type = "ldap"
-urls = ["{url}"]
-ca-file = "{ca}"
-bind-name = "{bind}"
-bind-password = "env:DIRECTORY_PASSWORD"
-bases = ["{people}"]
-
-[source.groups]
-bases = ["{groups}"]
-method = "member-of"
-
-[[target]]
-name = "crm"
-type = "scim"
-source = "directory"
-mapping = "crm.toml"
-policy = "sync"
-url = "{scim}"
-max-staleness-open = "16h"
-review-first-run = false
-
-[target.auth]
-type = "bearer"
-token = "env:CRM_TOKEN"
-
-[target.limits]
+        r#"[target.limits]
 create = {{ count = 100, percent = 100 }}
 
 [[access]]
@@ -65,13 +30,7 @@ strict = true
 
 [access-rules]
 combine = "intersection"
-"#,
-        url = ldap.ldap_url,
-        ca = ldap.ca_pem.display(),
-        bind = ldap.bind_dn,
-        people = ldap.people_base,
-        groups = ldap.groups_base,
-        scim = scim.base_url,
+"#
     )
 }
 
@@ -94,26 +53,19 @@ fn strict(ldap: &OpenLdap) -> BTreeSet<String> {
 
 #[test]
 fn with_the_directory_down_windows_close_and_open_for_a_while_and_strict_ones_stay_closed() {
-    let (mut ldap, scim) = (OpenLdap::start(PEOPLE), ScimServer::roomy());
-    let folder = tempfile::tempdir().unwrap();
-    let mapping = include_str!("../cycle/mapping.toml");
-    let (mapping, _groups) = mapping.split_once("[[entitlement]]").unwrap();
-    fs::write(folder.path().join("crm.toml"), mapping).unwrap();
-    fs::write(folder.path().join("provost.toml"), config(&ldap, &scim)).unwrap();
-    let (password, token) = (ldap.password.clone(), scim.token.clone());
+    let mut between = Between::people(PEOPLE);
+    between.configure("0 * * * *", "max-staleness-open = \"16h\"", &tables());
     let begin = "2026-11-23T10:00:00Z";
-    let service = Service::start_in(folder.path(), begin, |command| {
-        command
-            .env("DIRECTORY_PASSWORD", password)
-            .env("CRM_TOKEN", token)
-    });
+    let service = between.service(begin);
+    let Between { ldap, scim, .. } = &mut between;
+    let scim: &ScimServer = scim;
     let at = |now: &str| {
         service.clock(now);
         service.await_rest(now);
-        open(&scim)
+        open(scim)
     };
     service.await_rest(begin);
-    let (everybody, strict) = (open(&scim), strict(&ldap));
+    let (everybody, strict) = (open(scim), strict(ldap));
     let strict: BTreeSet<String> = strict.intersection(&everybody).cloned().collect();
     let others: BTreeSet<String> = everybody.difference(&strict).cloned().collect();
     assert!(
@@ -147,8 +99,8 @@ fn with_the_directory_down_windows_close_and_open_for_a_while_and_strict_ones_st
         "{}",
         crate::cli::stderr(&given)
     );
-    service.await_status("the override", |_| open(&scim).contains(who));
-    assert_eq!(open(&scim).len(), 1);
+    service.await_status("the override", |_| open(scim).contains(who));
+    assert_eq!(open(scim).len(), 1);
     ldap.revive();
     assert_eq!(at("2026-11-24T08:00:00Z"), everybody, "{}", service.log());
 

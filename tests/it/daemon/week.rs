@@ -5,14 +5,12 @@
 mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use jiff::Timestamp;
 
 use self::policy::{Policies, Staff};
-use super::Service;
+use super::between::Between;
 use crate::cycle::entries;
-use crate::support::{OpenLdap, ScimServer};
 
 const PEOPLE: u32 = 1000;
 /// Saturday. Clocks go back in Berlin the night after, in New York eight nights later.
@@ -23,17 +21,16 @@ const PLACES: [&str; 3] = ["Berlin", "New York", "Mumbai"];
 /// What the application shows of everybody: whether they may get in, and when their account was last written.
 type View = BTreeMap<String, (bool, String)>;
 
-/// Directory, application and service.
+/// Directory, application and service, and who there is.
 struct World {
-    folder: tempfile::TempDir,
-    ldap: OpenLdap,
-    scim: ScimServer,
+    between: Between,
     staff: Vec<Staff>,
 }
 
 impl World {
     fn new() -> Self {
-        let (ldap, scim) = (OpenLdap::start(PEOPLE), ScimServer::roomy());
+        let between = Between::people(PEOPLE);
+        let ldap = &between.ldap;
         let mut moves = String::new();
         for number in 20..PEOPLE {
             let place = PLACES[number as usize % PLACES.len()];
@@ -47,76 +44,18 @@ impl World {
         let found = ldap.search(&["-E", "pr=500/noprompt", filter, "*", "+"]);
         let staff: Vec<Staff> = entries(&found).iter().map(Staff::of).collect();
         assert_eq!(staff.len(), PEOPLE as usize);
-        let world = Self {
-            folder: tempfile::tempdir().unwrap(),
-            ldap,
-            scim,
-            staff,
-        };
-        world.write();
-        world
-    }
-
-    fn write(&self) {
-        let mapping = include_str!("../cycle/mapping.toml");
-        let (mapping, _groups) = mapping.split_once("[[entitlement]]").unwrap();
-        fs::write(self.folder.path().join("crm.toml"), mapping).unwrap();
-        let (ldap, scim) = (&self.ldap, &self.scim);
-        let text = format!(
-            r#"version = 1
-state-dir = "state"
-
-[schedule]
-sync = "0 */6 * * *"
-reconcile = "never"
-jitter = "0s"
-
-[[source]]
-name = "directory"
-type = "ldap"
-urls = ["{url}"]
-ca-file = "{ca}"
-bind-name = "{bind}"
-bind-password = "env:DIRECTORY_PASSWORD"
-bases = ["{people}"]
-
-[source.groups]
-bases = ["{groups}"]
-method = "member-of"
-
-[[target]]
-name = "crm"
-type = "scim"
-source = "directory"
-mapping = "crm.toml"
-policy = "sync"
-url = "{scim}"
-parallelism = 8
-review-first-run = false
-
-[target.auth]
-type = "bearer"
-token = "env:CRM_TOKEN"
-
-# Newcomers are many here. Suspensions have their usual limits: what the clock does was foretold.
-[target.limits]
-create = {{ count = 1000, percent = 100 }}
-
-{policies}"#,
-            url = ldap.ldap_url,
-            ca = ldap.ca_pem.display(),
-            bind = ldap.bind_dn,
-            people = ldap.people_base,
-            groups = ldap.groups_base,
-            scim = scim.base_url,
-            policies = Policies::text(&ldap.people_base),
+        // Newcomers are many here. Suspensions have their usual limits: what the clock does was foretold.
+        let tables = format!(
+            "[target.limits]\ncreate = {{ count = 1000, percent = 100 }}\n\n{}",
+            Policies::text(&ldap.people_base)
         );
-        fs::write(self.folder.path().join("provost.toml"), text).unwrap();
+        between.configure("0 */6 * * *", "parallelism = 8", &tables);
+        Self { between, staff }
     }
 
     /// What the application says itself.
     fn view(&self) -> View {
-        let users = self.scim.users();
+        let users = self.between.scim.users();
         let mut view = View::new();
         for user in users {
             let name = user["userName"].as_str().unwrap().to_owned();
@@ -166,12 +105,7 @@ fn a_thousand_people_in_three_zones_are_let_in_and_out_to_the_second_for_eight_d
         let night = night.parse::<Timestamp>().unwrap().as_second();
         assert!(edges.contains(&night), "nothing happens at {night}");
     }
-    let (password, token) = (world.ldap.password.clone(), world.scim.token.clone());
-    let service = Service::start_in(world.folder.path(), BEGIN, |command| {
-        command
-            .env("DIRECTORY_PASSWORD", password)
-            .env("CRM_TOKEN", token)
-    });
+    let service = world.between.service(BEGIN);
     service.await_rest(BEGIN);
     let mut before = world.view();
     let mut open = world.wanted(&policies, begin);

@@ -1,81 +1,26 @@
 //! Passwords end to end: the real service on a rehearsed clock, Synapse as the application, a real mail server. Whether a
 //! password is right is said by Synapse's own login.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
 use serde_json::Value as Json;
 
-use crate::cli::{code, provost, stdout};
+use super::chat::Chat;
+use super::office::Person;
+use crate::cli::{code, stdout};
+use crate::company::{OFFICE, QUIET};
 use crate::daemon::Service;
-use crate::support::synapse::Synapse;
-use crate::support::{Cert, PASSWORD, Smtp, tls::ca_pem};
+use crate::support::{Cert, Smtp, secrets};
 
 const MONDAY: &str = "2027-03-01T12:00:00Z";
 const SHUT: &str = "2027-03-01T17:00:00Z";
 const TUESDAY: &str = "2027-03-02T07:00:00Z";
 
-const CONFIG: &str = r#"
-version = 1
-state-dir = "state"
-
-[schedule]
-sync = "0 3 * * *"
-reconcile = "never"
-jitter = "0s"
-
-[secrets]
-key = "file:@KEY@"
-
-[[source]]
-name = "people"
-type = "ldif"
-path = "people.ldif"
-bases = ["dc=example,dc=test"]
-[source.groups]
-bases = ["dc=example,dc=test"]
-
-[[target]]
-name = "chat"
-type = "http"
-profile = "synapse.profile.toml"
-mapping = "synapse.toml"
-source = "people"
-policy = "sync"
-credentials = "@MODE@"
-review-first-run = false
-protected-accounts = ["@provost:example.test"]
-url = "@URL@"
-
+const SUSPEND: &str = r#"
 [target.suspend]
 default = ["fuzz-password", "revoke-sessions", "block-login"]
 access-window = ["fuzz-password", "revoke-sessions"]
+"#;
 
-[target.settings]
-user = "provost"
-password = "file:@CHAT@"
-server-name = "example.test"
-
-[target.limits]
-suspend = { count = 5, percent = 100 }
-suspend-per-day = { count = 50, percent = 100 }
-
-[[access]]
-name = "office"
-everybody = true
-windows = ["mon-fri 08:00-18:00"]
-zone = "Europe/Berlin"
-
-[delivery]
-type = "smtp"
-host = "localhost"
-port = @PORT@
-ca-file = "ca.pem"
-user = "provost"
-password = "file:@SMTP@"
-from = "accounts@example.com"
-
+pub(super) const LETTERS: &str = r#"
 [delivery.welcome]
 body = "welcome {{ login }} {{ password }} end"
 
@@ -85,74 +30,36 @@ body = "reset {{ login }} {{ password }} end"
 
 /// The chat, the post, and a company of two.
 struct Story {
-    folder: tempfile::TempDir,
-    chat: Synapse,
+    chat: Chat,
     post: Smtp,
 }
 
 impl Story {
     fn begin(mode: &str) -> Self {
-        let (chat, post) = (Synapse::start(), Smtp::start("starttls", Cert::Good));
-        let folder = tempfile::tempdir().unwrap();
-        let put = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            path.display().to_string()
-        };
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/examples");
-        for name in ["synapse.profile.toml", "synapse.toml"] {
-            fs::copy(examples.join(name), folder.path().join(name)).unwrap();
-        }
-        fs::copy(ca_pem(), folder.path().join("ca.pem")).unwrap();
-        let key = put(
-            "vault.key",
-            "4f1d9c02a7b86e3550c9d1e8f7a6b4c3920d5e6f8a1b2c3d4e5f60718293a4b5",
-        );
-        let chat_password = put("chat.password", PASSWORD);
-        let smtp_password = put("smtp.password", PASSWORD);
-        let port = post.port.to_string();
-        let config = [
-            ("@KEY@", key.as_str()),
-            ("@MODE@", mode),
-            ("@CHAT@", &chat_password),
-            ("@SMTP@", &smtp_password),
-            ("@URL@", &chat.base_url),
-            ("@PORT@", &port),
+        let people = vec![
+            Person::new("ada", "ada", false),
+            Person::new("bo", "bo", false),
+        ];
+        let (chat, post) = (Chat::start(people), Smtp::start("starttls", Cert::Good));
+        let dir = chat.folder.path();
+        let tables = [
+            SUSPEND,
+            OFFICE,
+            QUIET,
+            &secrets::table(dir),
+            &post.table(dir),
+            LETTERS,
         ]
-        .into_iter()
-        .fold(CONFIG.to_owned(), |text, (mark, value)| {
-            text.replace(mark, value)
-        });
-        fs::write(folder.path().join("provost.toml"), config).unwrap();
-        let story = Self { folder, chat, post };
-        story.directory(&["ada", "bo"]);
-        let checked = provost(story.folder.path(), &["--config", "provost.toml", "check"]);
+        .concat();
+        let target = format!("credentials = \"{mode}\"");
+        chat.configure(&chat.server.base_url, &target, &tables);
+        let checked = chat.provost(&["check"]);
         assert_eq!(code(&checked), 0, "{}", stdout(&checked));
-        story
-    }
-
-    fn directory(&self, people: &[&str]) {
-        let mut text = String::from(
-            "version: 1\n\ndn: dc=example,dc=test\nobjectClass: domain\ndc: example\n\n",
-        );
-        for uid in people {
-            text.push_str(&format!(
-                "dn: uid={uid},dc=example,dc=test\nobjectClass: inetOrgPerson\nentryUUID: 00000000-0000-4000-8000-0000000000{}\n\
-                 uid: {uid}\ncn: {uid}\nsn: x\nmail: {uid}@example.test\n\n",
-                if *uid == "ada" { "01" } else { "02" }
-            ));
-        }
-        text.push_str(
-            "dn: cn=Sales,dc=example,dc=test\nobjectClass: groupOfNames\ncn: Sales\nmember: uid=nobody,dc=example,dc=test\n\n",
-        );
-        let new = self.folder.path().join("people.new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, self.folder.path().join("people.ldif")).unwrap();
+        Self { chat, post }
     }
 
     fn service(&self, now: &str) -> Service {
-        Service::start_in(self.folder.path(), now, |command| command)
+        Service::start_in(self.chat.folder.path(), now, |command| command)
     }
 
     /// The letters to somebody: which, and the password that each tells.
@@ -167,12 +74,12 @@ impl Story {
 
     /// What Synapse says to a login: 200, or 403 for a wrong password or a locked account.
     fn logs_in(&self, uid: &str, password: &str) -> u16 {
-        self.chat.log_in(uid, password).0
+        self.chat.server.log_in(uid, password).0
     }
 }
 
 /// `welcome ada PASSWORD end`
-fn words(mail: &Json) -> (String, String) {
+pub(super) fn words(mail: &Json) -> (String, String) {
     let text = mail["text"].as_str().unwrap();
     let words: Vec<&str> = text.split_whitespace().collect();
     assert_eq!(words.len(), 4, "{text}");
@@ -186,7 +93,7 @@ fn at(service: &Service, now: &str) {
 
 #[test]
 fn a_managed_password_is_fuzzed_when_the_window_closes_and_is_the_same_again_when_it_opens() {
-    let story = Story::begin("managed");
+    let mut story = Story::begin("managed");
     let service = story.service(MONDAY);
     service.await_rest(MONDAY);
     // The joiner's letter opens the account.
@@ -194,17 +101,20 @@ fn a_managed_password_is_fuzzed_when_the_window_closes_and_is_the_same_again_whe
     assert_eq!(letters.len(), 1, "{}", service.log());
     let (kind, own) = letters[0].clone();
     assert_eq!(kind, "welcome");
-    let (status, session) = story.chat.log_in("ada", &own);
+    let (status, session) = story.chat.server.log_in("ada", &own);
     assert_eq!(status, 200);
     let session = session.unwrap();
-    assert_eq!(story.chat.who_am_i(&session), 200);
+    assert_eq!(story.chat.server.who_am_i(&session), 200);
     at(&service, "2027-03-01T16:59:59Z");
     assert_eq!(story.logs_in("ada", &own), 200);
     // The window closes: the password is another, the sessions are gone, the account is as it was otherwise.
     at(&service, SHUT);
     assert_eq!(story.logs_in("ada", &own), 403, "{}", service.log());
-    assert_eq!(story.chat.who_am_i(&session), 401);
-    let account = story.chat.get("/_synapse/admin/v2/users/@ada:example.test");
+    assert_eq!(story.chat.server.who_am_i(&session), 401);
+    let account = story
+        .chat
+        .server
+        .get("/_synapse/admin/v2/users/@ada:example.test");
     assert_eq!(account["locked"], false);
     // Killed in the night, and started again in the morning.
     service.kill();
@@ -218,23 +128,24 @@ fn a_managed_password_is_fuzzed_when_the_window_closes_and_is_the_same_again_whe
         1,
         "nobody is told what they know"
     );
-    leaver(&story, &service);
+    leaver(&mut story, &service);
 }
 
 /// Somebody leaves: the lock alone would stop them, and so would the password alone.
-fn leaver(story: &Story, service: &Service) {
+fn leaver(story: &mut Story, service: &Service) {
     let own = story.letters("bo")[0].1.clone();
     assert_eq!(story.logs_in("bo", &own), 200);
-    story.directory(&["ada"]);
+    story.chat.people[1].present = false;
+    story.chat.directory();
     for _ in 0..2 {
         let synced = service.command(&["sync"]);
         assert!([0, 13].contains(&code(&synced)), "{}", stdout(&synced));
     }
     assert_eq!(story.logs_in("bo", &own), 403, "{}", service.log());
     let path = "/_synapse/admin/v2/users/@bo:example.test";
-    assert_eq!(story.chat.get(path)["locked"], true);
+    assert_eq!(story.chat.server.get(path)["locked"], true);
     let unlocked = serde_json::json!({"locked": false});
-    story.chat.request("PUT", path, Some(&unlocked));
+    story.chat.server.request("PUT", path, Some(&unlocked));
     assert_eq!(
         story.logs_in("bo", &own),
         403,
@@ -293,14 +204,11 @@ fn a_reset_password_is_delivered_once_at_each_opening_and_works() {
     assert_eq!(story.logs_in("ada", &second), 403);
     // What was told is kept nowhere.
     drop(service);
-    let verified = provost(
-        story.folder.path(),
-        &["--config", "provost.toml", "secrets", "verify"],
-    );
+    let verified = story.chat.provost(&["secrets", "verify"]);
     assert_eq!(code(&verified), 0, "{}", stdout(&verified));
 }
 
-fn message_id(mail: &Json) -> Option<String> {
+pub(super) fn message_id(mail: &Json) -> Option<String> {
     let content = mail["content"].as_str()?;
     let line = content.lines().find(|line| line.starts_with("Message-ID"));
     line.map(str::to_owned)

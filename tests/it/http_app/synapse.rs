@@ -2,132 +2,41 @@
 //!
 //! The real binary runs from a directory file; the server's own view is read by another client.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::ops::{Deref, DerefMut};
 
 use serde_json::{Value as Json, json};
 
-use crate::support::PASSWORD;
-use crate::support::synapse::Synapse;
+use super::chat::Chat;
+use super::office::Person;
 
-/// One person of the directory.
-struct Person {
-    uid: &'static str,
-    name: &'static str,
-    mail: &'static str,
-    sales: bool,
-    present: bool,
-}
+/// A company of four.
+struct Story(Chat);
 
-const fn person(uid: &'static str, name: &'static str, mail: &'static str, sales: bool) -> Person {
-    Person {
-        uid,
-        name,
-        mail,
-        sales,
-        present: true,
+impl Deref for Story {
+    type Target = Chat;
+    fn deref(&self) -> &Chat {
+        &self.0
     }
 }
 
-/// A company, the server, and what Provost knows of both.
-struct Story {
-    folder: tempfile::TempDir,
-    server: Synapse,
-    people: Vec<Person>,
+impl DerefMut for Story {
+    fn deref_mut(&mut self) -> &mut Chat {
+        &mut self.0
+    }
 }
 
 impl Story {
     fn begin() -> Self {
-        let server = Synapse::start();
-        server.room("Sales");
-        let folder = tempfile::tempdir().unwrap();
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/examples");
-        for name in ["synapse.profile.toml", "synapse.toml"] {
-            fs::copy(examples.join(name), folder.path().join(name)).unwrap();
-        }
-        let config = format!(
-            r#"
-version = 1
-state-dir = "state"
-
-[[source]]
-name = "people"
-type = "ldif"
-path = "people.ldif"
-bases = ["dc=example,dc=test"]
-[source.groups]
-bases = ["dc=example,dc=test"]
-
-[[target]]
-name = "chat"
-type = "http"
-profile = "synapse.profile.toml"
-mapping = "synapse.toml"
-source = "people"
-policy = "sync"
-suspend-with = ["block-login"]
-review-first-run = false
-protected-accounts = ["@provost:example.test"]
-url = "{}"
-
-[target.settings]
-user = "provost"
-password = "env:CHAT_PASSWORD"
-server-name = "example.test"
-
-[target.limits]
-suspend = {{ count = 5, percent = 100 }}
-"#,
-            server.base_url
-        );
-        fs::write(folder.path().join("provost.toml"), config).unwrap();
-        let people = vec![
-            person("ada", "Ada Lovelace", "ada@example.test", true),
-            person("bo", "Bo O'Brien \"the Boss\"", "bo@example.test", true),
-            person("cy", "Zoë <李> 🦀", "cy@example.test", false),
-            person("di", "Di {{ 7 * 7 }}", "di@example.test", false),
-        ];
-        Self {
-            folder,
-            server,
-            people,
-        }
-    }
-
-    /// Writes the directory as it is now.
-    fn directory(&self) {
-        let mut text = String::from(
-            "version: 1\n\ndn: dc=example,dc=test\nobjectClass: domain\ndc: example\n\n",
-        );
-        let mut members = String::new();
-        for (n, person) in self.people.iter().enumerate().filter(|(_, p)| p.present) {
-            use base64::Engine as _;
-            let name = base64::engine::general_purpose::STANDARD.encode(person.name);
-            let dn = format!("uid={},dc=example,dc=test", person.uid);
-            text.push_str(&format!(
-                "dn: {dn}\nobjectClass: inetOrgPerson\nentryUUID: 00000000-0000-4000-8000-{n:012}\nuid: {}\ncn:: {name}\nsn: x\nmail: {}\n\n",
-                person.uid, person.mail
-            ));
-            if person.sales {
-                members.push_str(&format!("member: {dn}\n"));
-            }
-        }
-        text.push_str(&format!(
-            "dn: cn=Sales,dc=example,dc=test\nobjectClass: groupOfNames\ncn: Sales\nmember: uid=nobody,dc=example,dc=test\n{members}\n"
-        ));
-        fs::write(self.folder.path().join("people.ldif"), text).unwrap();
-    }
-
-    fn provost(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_provost"))
-            .args(["--config", "provost.toml"])
-            .args(args)
-            .env_clear()
-            .env("CHAT_PASSWORD", PASSWORD)
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
+        let chat = Chat::start(vec![
+            Person::new("ada", "Ada Lovelace", true),
+            Person::new("bo", "Bo O'Brien \"the Boss\"", true),
+            Person::new("cy", "Zoë <李> 🦀", false),
+            Person::new("di", "Di {{ 7 * 7 }}", false),
+        ]);
+        chat.server.room("Sales");
+        let url = &chat.server.base_url;
+        chat.configure(url, "suspend-with = [\"block-login\"]", "");
+        Self(chat)
     }
 
     fn text(&self, args: &[&str]) -> String {
@@ -217,7 +126,7 @@ fn a_company_lives_on_a_server_connected_by_a_file() {
     );
 
     // The probe reads, and confirms what it reads.
-    let probed = story.text(&["probe", "chat"]);
+    let probed = story.text(&["probe", "app"]);
     for fact in ["operation.list", "operation.get", "field.mail", "auth"] {
         assert!(probed.contains(fact), "{fact}: {probed}");
     }
@@ -239,7 +148,7 @@ fn a_company_lives_on_a_server_connected_by_a_file() {
 fn moves(story: &mut Story) {
     // A mover: another name, another address, another room.
     story.people[0].name = "Ada King";
-    story.people[0].mail = "ada.king@example.test";
+    story.people[0].mail = "ada.king@example.test".to_owned();
     story.people[2].sales = true;
     story.people[1].sales = false;
     assert!(!story.sync(&[]).is_empty());

@@ -2,59 +2,30 @@
 //! service's own login says whether a password is right.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
-use provost::store::{Label, Purpose, Vault, VaultKey, VaultKeys};
+use provost::store::Purpose;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::{code, stdout};
-use crate::company::{Company, anchor};
+use crate::company::{Company, OFFICE, QUIET, anchor};
 use crate::daemon::Service;
-use crate::support::{ScimKind, ScimServer};
+use crate::support::scim_servers::BY_ANCHOR;
+use crate::support::{ScimKind, ScimServer, secrets};
 
-const KEY: &str = "4f1d9c02a7b86e3550c9d1e8f7a6b4c3920d5e6f8a1b2c3d4e5f60718293a4b5";
-
-const MAPPING: &str = r#"
-version = 1
-application = "SCIMMY"
-
-[scope]
-condition = "uid is defined"
-
-[[match]]
-account = "externalId"
-value = "{{ anchor }}"
-adopt = true
-
-[attributes.externalId]
-value = "{{ anchor }}"
-
-[attributes.userName]
-value = "{{ uid }}"
-unique = true
+const TARGET: &str = r#"passwords = true
+credentials = "managed"
+[target.suspend]
+default = ["fuzz-password", "deactivate"]
+access-window = ["fuzz-password"]
+[target.limits]
+suspend = { count = 5, percent = 100 }
 "#;
 
 fn company(server: &ScimServer) -> Company {
     let mut company = Company::new(3);
-    company.service =
-        "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"".to_owned();
-    let put = |name: &str, text: &str| {
-        let path = company.dir().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path.display().to_string()
-    };
-    put("scim.toml", MAPPING);
-    let (key, token) = (put("vault.key", KEY), put("scim.token", &server.token));
-    company.tables = format!(
-        "\n[secrets]\nkey = \"file:{key}\"\n\n[[target]]\nname = \"scim\"\ntype = \"scim\"\nsource = \"company\"\n\
-         mapping = \"scim.toml\"\npolicy = \"sync\"\nreview-first-run = false\nurl = \"{}\"\npasswords = true\n\
-         credentials = \"managed\"\nauth = {{ type = \"bearer\", token = \"file:{token}\" }}\n\
-         [target.suspend]\ndefault = [\"fuzz-password\", \"deactivate\"]\naccess-window = [\"fuzz-password\"]\n\
-         [target.limits]\nsuspend = {{ count = 5, percent = 100 }}\n\n\
-         [[access]]\nname = \"office\"\neverybody = true\nwindows = [\"mon-fri 08:00-18:00\"]\nzone = \"Europe/Berlin\"\n",
-        server.base_url
-    );
+    company.service = QUIET.to_owned();
+    fs::write(company.dir().join("scim.toml"), BY_ANCHOR).unwrap();
+    company.tables = secrets::table(company.dir()) + &server.table(company.dir(), TARGET) + OFFICE;
     company.publish();
     company
 }
@@ -63,19 +34,8 @@ fn company(server: &ScimServer) -> Company {
 fn kept(company: &Company, number: usize) -> SecretString {
     // The service holds the state: a copy is looked at.
     let copy = company.copied();
-    let keys = VaultKeys {
-        current: VaultKey::read(KEY.as_bytes(), "test").unwrap(),
-        old: Vec::new(),
-    };
-    let vault = Vault::open(&copy.state(), &keys).unwrap();
-    let theirs = |label: &Label| {
-        label.target == "scim"
-            && label.purpose == Purpose::Managed
-            && label.anchor.as_str() == anchor(number)
-    };
-    let labels = vault.labels().unwrap();
-    let label = labels.into_iter().rfind(theirs).unwrap();
-    vault.reveal(&label).unwrap().unwrap()
+    let vault = secrets::vault(&copy.state());
+    secrets::sealed(&vault, "scim", &anchor(number), Purpose::Managed).unwrap()
 }
 
 #[test]

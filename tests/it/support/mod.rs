@@ -1,4 +1,5 @@
-//! Real servers for the tests: OpenLDAP, 389 Directory Server, Samba as Active Directory, SCIM servers and Synapse, which nobody here wrote.
+//! Real servers for the tests: OpenLDAP, 389 Directory Server, Samba as Active Directory, SCIM servers, Synapse and
+//! Redmine, which nobody here wrote.
 //!
 //! Each value is one running server with files and ports of its own; dropping it ends the server, and so does the end
 //! of the test process, whatever ended it (`tests/support/leash.py`).
@@ -13,12 +14,14 @@
 pub mod container;
 pub mod ds389;
 pub mod gateway;
+pub mod killer;
 pub mod ldap_client;
 pub mod openldap;
 pub mod ports;
 pub mod process;
 pub mod samba;
 pub mod scim_servers;
+pub mod secrets;
 pub mod sim;
 pub mod smtp;
 pub mod synapse;

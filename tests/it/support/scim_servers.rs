@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
+    path::Path,
     time::Duration,
 };
 
@@ -14,7 +15,29 @@ use serde_json::Value;
 use super::{
     ports,
     process::{Server, script, state_dir},
+    secrets,
 };
+
+/// The smallest mapping: accounts are known by the anchor, and named as people are in the directory.
+pub const BY_ANCHOR: &str = r#"
+version = 1
+application = "SCIM"
+
+[scope]
+condition = "uid is defined"
+
+[[match]]
+account = "externalId"
+value = "{{ anchor }}"
+adopt = true
+
+[attributes.externalId]
+value = "{{ anchor }}"
+
+[attributes.userName]
+value = "{{ uid }}"
+unique = true
+"#;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +197,18 @@ impl ScimServer {
         .unwrap_or_else(|e| panic!("{method} {path}: {e}\n{}", self.server.log_text()))
     }
 
+    /// The table of a target `scim` of the source `company` that is this server, with the mapping `scim.toml` and more
+    /// lines of its own; the token becomes a file in this folder.
+    pub fn table(&self, dir: &Path, more: &str) -> String {
+        format!(
+            "\n[[target]]\nname = \"scim\"\ntype = \"scim\"\nsource = \"company\"\nmapping = \"scim.toml\"\n\
+             policy = \"sync\"\nreview-first-run = false\nurl = \"{}\"\n\
+             auth = {{ type = \"bearer\", token = \"{}\" }}\n{more}\n",
+            self.base_url,
+            secrets::put(dir, "scim.secret", &self.token)
+        )
+    }
+
     /// Where people log in, if the server has such a place (SCIMMY).
     pub fn door(&self) -> Door {
         Door(self.port)
@@ -200,7 +235,7 @@ impl Door {
     }
 }
 
-/// One request on a connection of its own.
+/// One request with a bearer token on a connection of its own.
 pub fn http(
     port: u16,
     token: &str,
@@ -208,13 +243,29 @@ pub fn http(
     path: &str,
     body: Option<&Value>,
 ) -> Result<(u16, Value), std::io::Error> {
+    http_as(port, &format!("Bearer {token}"), method, path, body)
+}
+
+/// One request with any credentials on a connection of its own.
+pub fn http_as(
+    port: u16,
+    authorization: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<(u16, Value), std::io::Error> {
     let body = body.map(Value::to_string).unwrap_or_default();
+    let kind = if authorization.starts_with("Basic ") {
+        "application/json"
+    } else {
+        "application/scim+json"
+    };
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\nAccept: application/scim+json\r\n\
-         Content-Type: application/scim+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: {authorization}\r\nAccept: application/scim+json, application/json\r\n\
+         Content-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = Vec::new();

@@ -1,12 +1,19 @@
 //! A mail server that nobody here wrote (aiosmtpd), and what it took.
 
-use std::{fs, net::TcpStream, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::Value;
 
 use super::{
-    Cert, ports,
+    Cert, PASSWORD, ports,
     process::{Server, script, state_dir},
+    secrets,
+    tls::ca_pem,
 };
 
 /// A running mail server.
@@ -48,6 +55,17 @@ impl Smtp {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         })?;
         Ok(up)
+    }
+
+    /// The table that has letters sent to it, without the letters; its password becomes a file in this folder.
+    pub fn table(&self, dir: &Path) -> String {
+        format!(
+            "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"provost\"\n\
+             password = \"{}\"\nfrom = \"accounts@example.com\"\n",
+            self.port,
+            ca_pem().display(),
+            secrets::put(dir, "smtp.secret", PASSWORD)
+        )
     }
 
     /// What it does wrong from now on: "grey", "unknown", "drop", "keep-and-drop", or "" for nothing.

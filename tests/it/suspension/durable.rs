@@ -3,42 +3,19 @@
 //! set again or was told, and whoever goes on afterwards ends where an undisturbed run ends.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use super::*;
-use crate::support::process::support_dir;
-use crate::support::{Cert, PASSWORD, Smtp, tls::ca_pem};
+use crate::support::{Cert, Smtp, killer};
 
 /// More than any run here makes: a test that never ends tells nobody why.
 const MOST: usize = 400;
-
-/// The library that kills, built once.
-fn killer() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap().keep();
-        let library = dir.join("kill.so");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(&library)
-            .arg(support_dir().join("kill.c"))
-            .arg("-ldl")
-            .status();
-        assert!(
-            built.unwrap().success(),
-            "tests/support/kill.c must compile"
-        );
-        library
-    })
-}
 
 /// Runs a sync that is killed before its Nth durable call; `false` if it has fewer.
 fn killed_at(company: &Company, n: usize) -> bool {
     let mut child = Command::new(env!("CARGO_BIN_EXE_provost"))
         .args(["--config", "provost.toml", "--quiet", "sync"])
         .env_clear()
-        .env("LD_PRELOAD", killer())
+        .env("LD_PRELOAD", killer::library())
         .env("KILL_AT", n.to_string())
         .current_dir(company.dir())
         .stdin(Stdio::null())
@@ -164,18 +141,9 @@ impl Story {
 
 /// The tables that have letters sent to a mail server.
 pub(super) fn post_to(post: &Smtp, company: &Company) -> String {
-    let password = company.dir().join("smtp.password");
-    fs::write(&password, PASSWORD).unwrap();
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
-    format!(
-        "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"provost\"\n\
-         password = \"file:{}\"\nfrom = \"accounts@example.com\"\n\n\
-         [delivery.welcome]\nbody = \"welcome {{{{ password }}}} end\"\n\n\
-         [delivery.reset]\nbody = \"reset {{{{ password }}}} end\"\n",
-        post.port,
-        ca_pem().display(),
-        password.display()
-    )
+    post.table(company.dir())
+        + "\n[delivery.welcome]\nbody = \"welcome {{ password }} end\"\n\n\
+           [delivery.reset]\nbody = \"reset {{ password }} end\"\n"
 }
 
 /// The passwords that the person was told, in order.

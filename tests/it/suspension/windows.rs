@@ -5,30 +5,18 @@ use provost::store::Purpose;
 use provost::target::sandbox::SignIn;
 use secrecy::ExposeSecret as _;
 
-use super::{CAN, KEY, id, practice, sealed, shadow, signs_in};
-use crate::company::Company;
+use super::{CAN, id, practice, sealed, shadow, signs_in};
+use crate::company::{Company, OFFICE, QUIET};
 use crate::daemon::Service;
-
-const OFFICE: &str = "
-[[access]]
-name = \"office\"
-everybody = true
-windows = [\"mon-fri 08:00-18:00\"]
-zone = \"Europe/Berlin\"
-";
+use crate::support::secrets;
 
 fn company() -> Company {
-    use std::os::unix::fs::PermissionsExt as _;
     let mut company = Company::new(6);
     company.extra = "review-first-run = false\nledger = true\ncredentials = \"managed\"\n\
          suspend-with = [\"fuzz-password\", \"revoke-sessions\"]";
     company.can = CAN;
-    let key = company.dir().join("vault.key");
-    std::fs::write(&key, KEY).unwrap();
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-    company.tables = format!("{OFFICE}\n[secrets]\nkey = \"file:{}\"\n", key.display());
-    company.service =
-        "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"".to_owned();
+    company.tables = OFFICE.to_owned() + &secrets::table(company.dir());
+    company.service = QUIET.to_owned();
     company.publish();
     company
 }
