@@ -2,6 +2,7 @@
 //! password that nobody can set again, no step is lost, and no secret is written anywhere.
 
 mod durable;
+mod entitled;
 mod first;
 mod stories;
 mod windows;
