@@ -1,6 +1,7 @@
 //! Applications that a profile describes: real servers that nobody here wrote, and servers that misbehave.
 
 mod chat;
+mod crash;
 mod hostile;
 mod office;
 mod passwords;

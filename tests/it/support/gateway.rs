@@ -15,7 +15,7 @@ use super::process::cache_dir;
 use super::tls;
 
 /// Serves every connection on a free port of the loopback; gives the port.
-fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> u16 {
+pub(super) fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let serve = Arc::new(serve);
@@ -30,14 +30,14 @@ fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -
 }
 
 /// A request's first line, its other lines, and what came after them.
-struct Head {
-    first: String,
+pub(super) struct Head {
+    pub(super) first: String,
     lines: Vec<String>,
-    rest: Vec<u8>,
+    pub(super) rest: Vec<u8>,
 }
 
 impl Head {
-    fn read(stream: &mut impl Read) -> io::Result<Self> {
+    pub(super) fn read(stream: &mut impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         let mut chunk = [0; 4096];
         loop {
@@ -58,7 +58,7 @@ impl Head {
     }
 
     /// A header's value.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.lines.iter().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -66,7 +66,7 @@ impl Head {
     }
 
     /// The request for the next server: another first line, other credentials, and the connection ends with the answer.
-    fn onwards(&self, first: &str, without: &[&str], more: &str) -> Vec<u8> {
+    pub(super) fn onwards(&self, first: &str, without: &[&str], more: &str) -> Vec<u8> {
         let mut text = format!("{first}\r\n{more}Connection: close\r\n");
         for line in &self.lines {
             let name = line.split(':').next().unwrap_or_default();

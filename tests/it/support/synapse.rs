@@ -14,7 +14,8 @@ use super::{
 #[derive(Debug)]
 pub struct Synapse {
     server: Server,
-    port: u16,
+    /// Where it listens, on the loopback.
+    pub port: u16,
     token: String,
     /// Without a slash at the end.
     pub base_url: String,
