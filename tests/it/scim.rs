@@ -2,6 +2,7 @@
 
 mod bulk;
 mod groups;
+mod modes;
 mod passwords;
 
 use std::sync::Mutex;
