@@ -5,6 +5,7 @@ mod crash;
 mod hostile;
 mod office;
 mod passwords;
+mod redmine;
 mod session;
 mod synapse;
 mod ways;

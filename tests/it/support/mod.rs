@@ -19,6 +19,7 @@ pub mod ldap_client;
 pub mod openldap;
 pub mod ports;
 pub mod process;
+pub mod redmine;
 pub mod relay;
 pub mod samba;
 pub mod scim_servers;
