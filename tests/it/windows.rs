@@ -1,6 +1,7 @@
 //! What-if by the clock: who has access when, as text, JSON and calendar, from the last read alone.
 
 mod calendar;
+mod zones;
 
 use std::collections::BTreeSet;
 use std::fs;
