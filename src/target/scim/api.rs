@@ -322,7 +322,29 @@ impl Api {
         kind: &'static str,
         filter: &str,
     ) -> Result<Option<Vec<Json>>, ConnectorError> {
-        let answer = self.get(kind, None, &[("filter", filter)]).await?;
+        self.found(kind, &[("filter", filter)]).await
+    }
+
+    /// As [`Self::filtered`], without an attribute that may be large (RFC 7644 §3.9). A service may send it all the same.
+    ///
+    /// # Errors
+    /// Any.
+    pub async fn filtered_without(
+        &self,
+        kind: &'static str,
+        filter: &str,
+        attribute: &str,
+    ) -> Result<Option<Vec<Json>>, ConnectorError> {
+        let query = [("filter", filter), ("excludedAttributes", attribute)];
+        self.found(kind, &query).await
+    }
+
+    async fn found(
+        &self,
+        kind: &'static str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<Vec<Json>>, ConnectorError> {
+        let answer = self.get(kind, None, query).await?;
         if matches!(
             answer.status,
             StatusCode::BAD_REQUEST

@@ -1,5 +1,6 @@
 //! What the service says about itself (RFC 7643 §5, §6, §7). Everything is optional: what is missing gets the usual default.
 
+use futures_util::future;
 use http::StatusCode;
 use serde_json::Value as Json;
 
@@ -40,13 +41,19 @@ impl Discovered {
     /// Any but [`ConnectorError::NotFound`].
     pub async fn ask(api: &Api, settings: &ScimSettings) -> Result<Self, ConnectorError> {
         let mut found = Self::default();
-        if let Some(config) = optional(api, "ServiceProviderConfig").await? {
+        let (config, schemas, types) = future::try_join3(
+            optional(api, "ServiceProviderConfig"),
+            optional(api, "Schemas"),
+            optional(api, "ResourceTypes"),
+        )
+        .await?;
+        if let Some(config) = config {
             found.read_config(&config);
         }
-        if let Some(json) = optional(api, "Schemas").await? {
+        if let Some(json) = schemas {
             found.schema = Schema::read(&resources(json));
         }
-        if let Some(json) = optional(api, "ResourceTypes").await? {
+        if let Some(json) = types {
             let types = resources(json);
             let is = |resource: &Json, name: &str| {
                 ["id", "name"]

@@ -1,6 +1,6 @@
 //! Entitlements as SCIM groups, named by `displayName`: who holds which, and changing that in portions.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 
 use http::{Method, StatusCode};
@@ -15,7 +15,8 @@ use super::wire;
 use crate::model::{AccountId, MembershipChange};
 use crate::target::ConnectorError;
 
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The schema of a group (RFC 7643 §4.2).
+pub(super) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 
 /// A group as listed.
 #[derive(Clone, Debug)]
@@ -28,11 +29,8 @@ pub struct Group {
     pub members: Option<BTreeSet<String>>,
 }
 
-/// Group ids by name; `None` marks a name that several groups have.
-pub type Directory = HashMap<String, Option<String>>;
-
 impl Group {
-    fn read(resource: &Json) -> Self {
+    pub(super) fn read(resource: &Json) -> Self {
         Self {
             id: wire::id(resource).unwrap_or_default(),
             name: json::text(resource, "displayName")
@@ -64,7 +62,7 @@ impl ScimConnector {
         let Some(mut groups) = self.groups().await? else {
             return Ok(None);
         };
-        *self.directory.lock().await = Some(directory(&groups));
+        self.directory.lock().await.fill(&groups);
         let listed = groups.iter().any(|g| g.members.is_some());
         if listed {
             // A group without the attribute is an empty one where others have it.
@@ -316,63 +314,6 @@ impl ScimConnector {
             .map(|_| ())
     }
 
-    /// The group's id by name, and whether it was made just now.
-    async fn group_id(&self, name: &str) -> Result<(String, bool), ConnectorError> {
-        // Held while asking and creating, so that a name is created once however many callers want it.
-        let mut cache = self.directory.lock().await;
-        // Listed once in the life of a connector, which is one run: listing again for each new name would cost the square
-        // of the number of groups.
-        let names = match &mut *cache {
-            Some(names) => names,
-            empty => {
-                let groups = self.groups().await?.ok_or_else(|| {
-                    ConnectorError::Rejected("the application has no groups".to_owned())
-                })?;
-                empty.insert(directory(&groups))
-            }
-        };
-        let known = names.get(name).cloned();
-        match known {
-            Some(Some(id)) => Ok((id, false)),
-            Some(None) => Err(ConnectorError::Rejected(format!(
-                "several groups are called \"{name}\"; rename all but one"
-            ))),
-            None if self.settings.create_groups => {
-                let id = self.create_group(name).await?;
-                names.insert(name.to_owned(), Some(id.clone()));
-                Ok((id, true))
-            }
-            None => Err(ConnectorError::NotFound(format!(
-                "no group is called \"{name}\"; create it in the application or allow create-groups"
-            ))),
-        }
-    }
-
-    async fn create_group(&self, name: &str) -> Result<String, ConnectorError> {
-        let body = json!({"schemas": [GROUP], "displayName": name});
-        let answer = self
-            .api
-            .write(Method::POST, GROUPS, None, Some(&body), None)
-            .await?;
-        self.api
-            .success(&answer, &format!("create group \"{name}\""))?;
-        if !answer.is_empty()
-            && let Some(id) = wire::id(&answer.json()?)
-        {
-            return Ok(id);
-        }
-        if let Some(location) = &answer.location {
-            return self.api.origin().id_in(location, GROUPS);
-        }
-        let groups = self.groups().await?.unwrap_or_default();
-        match directory(&groups).remove(name) {
-            Some(Some(id)) => Ok(id),
-            Some(None) | None => Err(ConnectorError::Protocol(format!(
-                "group \"{name}\" was created but cannot be found"
-            ))),
-        }
-    }
-
     // Discovery said that PATCH is off: such services list members or nobody could change a group.
     fn members_assumed(&self) -> bool {
         self.found.patch == Some(false)
@@ -388,20 +329,6 @@ fn values(members: &[&str]) -> Json {
     members.iter().map(|m| json!({"value": m})).collect()
 }
 
-fn directory(groups: &[Group]) -> Directory {
-    let mut names: BTreeMap<&str, Option<String>> = BTreeMap::new();
-    for group in groups {
-        names
-            .entry(&group.name)
-            .and_modify(|id| *id = None)
-            .or_insert_with(|| Some(group.id.clone()));
-    }
-    names
-        .into_iter()
-        .map(|(name, id)| (name.to_owned(), id))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,18 +342,6 @@ mod tests {
         assert_eq!(group.id, "5");
         assert_eq!(group.members, Some(["a", "7"].map(str::to_owned).into()));
         assert_eq!(Group::read(&json!({"id": "1"})).members, None);
-    }
-
-    #[test]
-    fn a_name_used_twice_is_nobodys() {
-        let group = |id: &str, name: &str| Group {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            members: None,
-        };
-        let names = directory(&[group("1", "a"), group("2", "b"), group("3", "a")]);
-        assert_eq!(names["a"], None);
-        assert_eq!(names["b"].as_deref(), Some("2"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod api;
 mod bulk;
+mod directory;
 mod discovery;
 mod groups;
 mod json;
@@ -57,7 +58,7 @@ pub struct ScimConnector {
     /// Members were seen in a group, so a group without any is empty.
     members_listed: AtomicBool,
     /// Group ids by name.
-    directory: tokio::sync::Mutex<Option<groups::Directory>>,
+    directory: tokio::sync::Mutex<directory::Directory>,
     /// Which attributes the service can search by, as experience shows.
     searchable: Mutex<HashMap<String, search::Trust>>,
     /// Values that a create was refused for: a search that does not find them is not believed.
@@ -101,7 +102,7 @@ impl ScimConnector {
             patch_broken: AtomicBool::new(false),
             bulk_broken: AtomicBool::new(false),
             members_listed: AtomicBool::new(false),
-            directory: tokio::sync::Mutex::new(None),
+            directory: tokio::sync::Mutex::default(),
             searchable: Mutex::new(HashMap::new()),
             taken: Mutex::new(BTreeSet::new()),
             settings,

@@ -129,3 +129,149 @@ async fn where_members_are_never_listed_nothing_is_claimed() {
     };
     assert_eq!(target.set_members(&change).await, Ok(()));
 }
+
+/// How a service answers a search for groups by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Searching {
+    Honest,
+    /// The filter is ignored: a page of all groups.
+    Ignored,
+    /// Nobody is ever found.
+    Blind,
+    /// 400.
+    Refused,
+}
+
+const NAMES: [(&str, &str); 4] = [
+    ("1", "Staff"),
+    ("2", "staff"),
+    ("3", "Twice"),
+    ("4", "Twice"),
+];
+
+/// A service with these groups, and one with a quotation mark in its name.
+async fn searched(how: Searching) -> Stub {
+    let all: Vec<Json> = NAMES
+        .iter()
+        .chain(&[("5", "The \"A\" team")])
+        .map(|(id, name)| json!({"id": id, "displayName": name, "members": []}))
+        .collect();
+    Stub::start(move |request| {
+        let by_id = all.iter().find(|group| {
+            request.target == format!("/scim/Groups/{}", group["id"].as_str().unwrap())
+        });
+        match request.method.as_str() {
+            "POST" => reply(201, &json!({"id": "9", "displayName": "made"})),
+            "PATCH" => reply(204, &Json::Null),
+            "GET" if request.target.starts_with("/scim/Groups?filter=") => match how {
+                Searching::Honest => {
+                    let hits: Vec<Json> = all
+                        .iter()
+                        .filter(|group| asks_for(request, group["displayName"].as_str().unwrap()))
+                        .cloned()
+                        .collect();
+                    page(hits.len(), &hits)
+                }
+                Searching::Ignored => page(all.len(), &all[..2]),
+                Searching::Blind => page(0, &[]),
+                Searching::Refused => reply(400, &json!({"scimType": "invalidFilter"})),
+            },
+            "GET" if request.is("GET", "/scim/Groups?") && start(request) == 1 => {
+                page(all.len(), &all)
+            }
+            "GET" if request.is("GET", "/scim/Groups?") => page(all.len(), &[]),
+            "GET" => by_id.map_or_else(missing, |group| reply(200, group)),
+            _ => missing(),
+        }
+    })
+    .await
+}
+
+/// Whether the filter of a search names this group, compared as RFC 7643 has it for `displayName`: without case.
+fn asks_for(request: &Request, name: &str) -> bool {
+    let url = url::Url::parse(&format!("http://x{}", request.target)).unwrap();
+    let filter = url
+        .query_pairs()
+        .find(|(key, _)| key == "filter")
+        .unwrap()
+        .1;
+    let wanted = format!("displayName eq {}", json!(name));
+    filter.eq_ignore_ascii_case(&wanted)
+}
+
+fn joins(name: &str) -> MembershipChange {
+    MembershipChange {
+        entitlement: name.to_owned(),
+        add: [AccountId("a".to_owned())].into(),
+        ..MembershipChange::default()
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_a_search_finds_needs_no_list() {
+    let here = searched(Searching::Honest).await;
+    let target = connect(&here).await;
+    assert_eq!(target.set_members(&joins("The \"A\" team")).await, Ok(()));
+    assert_eq!(target.set_members(&joins("The \"A\" team")).await, Ok(()));
+    let lists = |call: &String| call.starts_with("GET Groups?") && !call.contains("filter=");
+    let searches = |call: &String| call.contains("filter=");
+    let calls = here.calls();
+    assert_eq!(
+        calls.iter().filter(|call| lists(call)).count(),
+        0,
+        "{calls:?}"
+    );
+    assert_eq!(
+        calls.iter().filter(|call| searches(call)).count(),
+        1,
+        "{calls:?}"
+    );
+    assert!(
+        calls.iter().any(|call| call == "PATCH Groups/5"),
+        "{calls:?}"
+    );
+}
+
+#[tokio::test]
+async fn whatever_a_search_says_no_group_is_mistaken_or_made_twice() {
+    for how in [
+        Searching::Honest,
+        Searching::Ignored,
+        Searching::Blind,
+        Searching::Refused,
+    ] {
+        let here = searched(how).await;
+        let target = connect(&here).await;
+        for (id, name) in [("1", "Staff"), ("2", "staff"), ("5", "The \"A\" team")] {
+            assert_eq!(
+                target.set_members(&joins(name)).await,
+                Ok(()),
+                "{how:?} {name}"
+            );
+            let patched = here
+                .calls()
+                .into_iter()
+                .rfind(|call| call.starts_with("PATCH"));
+            assert_eq!(
+                patched,
+                Some(format!("PATCH Groups/{id}")),
+                "{how:?} {name}"
+            );
+        }
+        let twice = target.set_members(&joins("Twice")).await;
+        assert!(
+            matches!(&twice, Err(ConnectorError::Rejected(why)) if why.contains("several groups")),
+            "{how:?} {twice:?}"
+        );
+        let made = || {
+            here.calls()
+                .iter()
+                .filter(|call| call.starts_with("POST"))
+                .count()
+        };
+        assert_eq!(made(), 0, "{how:?}");
+        // The service cannot show what it made; that it was made is all that counts here.
+        drop(target.set_members(&joins("Nobody's")).await);
+        assert_eq!(made(), 1, "{how:?}");
+    }
+}
