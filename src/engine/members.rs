@@ -21,7 +21,7 @@ use crate::target::ConnectorError;
 /// many times over, a few members each. Repeating a membership after a crash does no harm.
 const TOGETHER: usize = 32_768;
 /// So many intents, or outcomes, are made durable by one write to the disk.
-const WRITTEN: usize = 1024;
+const WRITTEN: usize = 4096;
 
 /// One person whose entitlements are on their way. Of the account only the id is kept: these are many.
 struct Member {

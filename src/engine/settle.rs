@@ -1,6 +1,6 @@
 //! After a run: who needs no second look, and what is remembered of the target.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::gather::{Digests, Rests};
 use super::orders::{WAITING, released};
@@ -45,7 +45,12 @@ pub(super) fn settle(
             .map(|result| &result.change.anchor),
     );
     tokio::task::block_in_place(|| session.state.commit_register(target))?;
-    let known = session.state.settled(target)?;
+    let mut known: HashMap<&Anchor, Settled> = HashMap::with_capacity(digests.len());
+    session.state.each_settled(target, &mut |anchor, mark| {
+        if let Some((anchor, _)) = digests.get_key_value(anchor) {
+            known.insert(anchor, mark);
+        }
+    })?;
     let mut marks = Vec::new();
     for (anchor, rests) in digests {
         let mark = settled

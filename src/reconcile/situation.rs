@@ -1,6 +1,6 @@
 //! Everything a plan is made from: one value per input, the time included.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -64,9 +64,9 @@ pub struct Live {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Register {
     /// Who owns which account.
-    pub owners: BTreeMap<AccountId, Anchor>,
+    pub owners: HashMap<AccountId, Anchor>,
     /// Who holds which unique value: attribute and folded value.
-    pub names: BTreeMap<(String, String), Anchor>,
+    pub names: HashMap<(String, String), Anchor>,
     /// Accounts under management.
     pub managed: usize,
 }

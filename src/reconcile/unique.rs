@@ -1,6 +1,6 @@
 //! Unique attributes: who gets which login, and who waits. The order of the input never matters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::correlate::Correlation;
 use super::desired::{Desired, Want};
@@ -99,7 +99,7 @@ struct Holders<'a> {
     /// As read now, and as settled since.
     now: BTreeMap<String, Vec<Holder>>,
     /// As last confirmed, for all attributes.
-    confirmed: &'a BTreeMap<(String, String), Anchor>,
+    confirmed: &'a HashMap<(String, String), Anchor>,
     /// Refused by the application for somebody whom it does not show, for all attributes.
     refused: &'a BTreeSet<(String, String)>,
 }

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
 use serde::{Deserialize, Serialize};
 
 use super::cache::{CacheError, Changes};
@@ -19,6 +21,8 @@ use crate::model::{AccountId, Anchor, Life, Shadow, Value};
 
 /// Buckets written in one batch; large batches cost memory.
 const BATCH: usize = 64;
+/// So many buckets at least are worth another thread.
+const TOGETHER: usize = 32;
 
 /// What a shadow says about others.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -131,7 +135,7 @@ impl State {
         inner.registers.insert(target.to_owned(), following);
         drop(inner);
         let mut rows: Vec<(Anchor, Row)> = rows.into_iter().collect();
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        rows.par_sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for (anchor, (_generation, row)) in rows {
             each(anchor, row);
         }
@@ -145,16 +149,27 @@ impl State {
         target: &str,
         attributes: &[String],
     ) -> Result<HashMap<Anchor, Row>, CacheError> {
-        let mut rows = HashMap::new();
+        let mut payloads = Vec::new();
         let prefix = keys::prefix(Kind::Register, target);
         self.cache.scan(&prefix, &mut |_, payload| {
-            let (stored, bucket): Bucket = codec::decode(payload).map_err(content)?;
-            if stored == attributes {
-                let current = |(anchor, row): &_| is_current(inner, target, anchor, row);
-                rows.extend(bucket.into_iter().filter(current));
-            }
+            payloads.push(payload.to_vec());
             Ok(())
         })?;
+        let current = |payload: Vec<u8>| {
+            let (stored, mut bucket): Bucket = codec::decode(&payload).map_err(content)?;
+            if stored != attributes {
+                return Ok(Vec::new());
+            }
+            bucket.retain(|(anchor, row)| is_current(inner, target, anchor, row));
+            Ok(bucket)
+        };
+        let buckets: Vec<Vec<(Anchor, Row)>> = payloads
+            .into_par_iter()
+            .with_min_len(TOGETHER)
+            .map(current)
+            .collect::<Result<_, CacheError>>()?;
+        let mut rows = HashMap::with_capacity(buckets.iter().map(Vec::len).sum());
+        rows.extend(buckets.into_iter().flatten());
         Ok(rows)
     }
 
