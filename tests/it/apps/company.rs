@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use provost::target::{AccountWriter, connect};
 use tempfile::TempDir;
 
 use super::ldap::Ldap;
+use crate::support::secrets;
 
 pub(super) const PEOPLE_BASE: &str = "ou=People,dc=example,dc=org";
 pub(super) const GROUPS_BASE: &str = "ou=Groups,dc=example,dc=org";
@@ -92,10 +92,7 @@ impl Company {
 
     /// Keeps a secret in a file, and gives the reference to it.
     pub(super) fn secret(&self, name: &str, value: &str) -> String {
-        let path = self.path().join(name);
-        fs::write(&path, value).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        format!("file:{}", path.display())
+        secrets::put(self.path(), name, value)
     }
 
     /// The connector as the configuration describes it.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::servicetrade::app;
 use super::story::{App, PEOPLE};
+use crate::support::secrets;
 use crate::support::sim::servicetrade::{SWITCHES, Servicetrade, Work};
 use crate::support::sim::{Harm, Setting};
 
 /// The order that the help page asks for. The password first, where it can be set at all.
 const STEPS: &str = "\"fuzz-password\", \"reassign:quotes\", \"reassign:jobs\", \"reassign:appointments\", \"reassign:preferred-services\", \"deactivate\"";
-const KEY: &str = "4f1d9c02a7b86e3550c9d1e8f7a6b4c3920d5e6f8a1b2c3d4e5f60718293a4b5";
 
 /// A company of this size whose leavers go by the procedure.
 fn company(people: usize, mode: &str) -> App<Servicetrade> {
@@ -18,8 +18,7 @@ fn company(people: usize, mode: &str) -> App<Servicetrade> {
         "credentials = \"{mode}\"\nsuspend = {{ default = [\"deactivate\"], leaver = [{STEPS}] }}\n"
     );
     app.company.target.insert_str(0, &rules);
-    let key = app.company.secret("vault.key", KEY);
-    app.company.tables = format!("\n[secrets]\nkey = \"{key}\"\n");
+    app.company.tables = secrets::table(app.company.path());
     app
 }
 

@@ -11,7 +11,7 @@ use super::{LIMIT, Service};
 use crate::cli::{provost, stderr};
 use crate::company::Company;
 use crate::support::process::await_some;
-use crate::support::{Cert, PASSWORD, Smtp, tls::ca_pem};
+use crate::support::{Cert, PASSWORD, Smtp};
 
 /// A Sunday.
 const NOON: &str = "2026-11-22T12:00:00Z";
@@ -152,23 +152,6 @@ fn a_report_that_cannot_be_written_is_told_and_tried_again() {
     );
 }
 
-/// What a configuration needs to send mail, without any letter.
-fn delivery(company: &Company, server: &Smtp) -> String {
-    let (ca, password) = (
-        company.dir().join("ca.pem"),
-        company.dir().join("smtp-password"),
-    );
-    fs::copy(ca_pem(), &ca).unwrap();
-    fs::write(&password, PASSWORD).unwrap();
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
-    format!(
-        "\n[delivery]\ntype = \"smtp\"\nhost = \"localhost\"\nport = {}\nca-file = \"ca.pem\"\nuser = \"provost\"\n\
-         password = \"file:{}\"\nfrom = \"accounts@example.com\"\n",
-        server.port,
-        password.display()
-    )
-}
-
 #[test]
 fn a_report_goes_by_mail_with_its_page_and_again_when_the_server_was_busy() {
     let server = Smtp::start("starttls", Cert::Good);
@@ -176,7 +159,7 @@ fn a_report_goes_by_mail_with_its_page_and_again_when_the_server_was_busy() {
         4,
         "name = \"crm-plan\"\nschedule = \"0 7 * * mon\"\ntargets = [\"app\"]\nmail-to = [\"boss@example.org\", \"it@example.org\"]",
     );
-    let tables = delivery(&company, &server) + &company.tables;
+    let tables = server.table(company.dir()) + &company.tables;
     company.tables = tables;
     company.publish();
     let check = provost(company.dir(), &["--config", "provost.toml", "check"]);

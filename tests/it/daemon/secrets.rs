@@ -9,11 +9,10 @@ use provost::store::VaultKey;
 
 use super::{Service, target};
 use crate::cli::stdout;
-use crate::company::Company;
+use crate::company::{Company, QUIET};
 use crate::support::{ScimKind, ScimServer};
 
 const NOON: &str = "2026-11-22T12:00:00Z";
-const SELDOM: &str = "[schedule]\nsync = \"0 3 * * *\"\nreconcile = \"never\"\njitter = \"0s\"\n";
 
 fn put(path: &Path, secret: &str) {
     fs::write(path, secret).unwrap();
@@ -24,7 +23,7 @@ fn put(path: &Path, secret: &str) {
 fn a_changed_secret_is_taken_by_a_reload_and_used_at_once() {
     let server = ScimServer::start(ScimKind::Scim2Server);
     let mut company = Company::new(4);
-    company.service = SELDOM.to_owned();
+    company.service = QUIET.to_owned();
     fs::write(
         company.dir().join("crm.toml"),
         include_str!("../cycle/mapping.toml"),
@@ -73,7 +72,7 @@ fn sealed_secrets_are_opened_daily_and_damage_is_told() {
     let key = company.dir().join("key");
     let (_key, text) = VaultKey::generate("new").unwrap();
     write_key(&key, &text).unwrap();
-    company.service = SELDOM.to_owned();
+    company.service = QUIET.to_owned();
     company.tables = format!("\n[secrets]\nkey = \"file:{}\"\n", key.display());
     company.publish();
     let service = Service::start(&company, NOON);

@@ -1,24 +1,34 @@
 //! Redmine, a server that nobody here wrote, connected by a file alone: the application on which a password that must be
 //! changed is proven by logging in, and on which a leaver's work is handed over.
 
+use std::time::Duration;
+
 use provost::store::Purpose;
 use secrecy::ExposeSecret as _;
 
 use super::office::{Office, Person, anchor};
 use super::passwords::{LETTERS, words};
 use crate::cli::{code, stderr, stdout};
+use crate::support::process::await_some;
 use crate::support::redmine::{ANCHOR_FIELD, Door, Redmine};
+use crate::support::relay::Relay;
 use crate::support::{Cert, PASSWORD, Smtp, secrets};
 
 const SUSPEND: &str = "[target.suspend]\n\
     default = [\"fuzz-password\", \"reassign:issues\", \"remove-entitlements\", \"deactivate\"]\n";
+const LONG: Duration = Duration::from_secs(60);
 const ACTIVE: u64 = 1;
 const LOCKED: u64 = 3;
 
 struct Story {
     office: Office,
     server: Redmine,
+    /// Between Provost and the application.
+    relay: Relay,
+    /// Of Provost's letters.
     post: Smtp,
+    /// Of the mails that the application sends by itself.
+    own: Smtp,
 }
 
 impl Story {
@@ -28,7 +38,9 @@ impl Story {
             .map(|(uid, sales)| Person::new(uid, uid, sales))
             .into();
         people[0].manager = Some("bo");
-        let (server, post) = (Redmine::start(), Smtp::start("starttls", Cert::Good));
+        let [post, own] = ["starttls", "plain"].map(|kind| Smtp::start(kind, Cert::Good));
+        let server = Redmine::start(own.port);
+        let relay = Relay::start(server.port);
         let office = Office::of("redmine", people);
         let dir = office.folder.path();
         let target = format!(
@@ -36,12 +48,14 @@ impl Story {
             secrets::put(dir, "app.secret", PASSWORD)
         );
         let tables = [SUSPEND, &secrets::table(dir), &post.table(dir), LETTERS].concat();
-        office.configure(&server.base_url, &target, &tables);
+        office.configure(&relay.url, &target, &tables);
         server.group("Sales", &[]);
         let story = Self {
             office,
             server,
+            relay,
             post,
+            own,
         };
         story.settle("the first load");
         story.server.project("work", &["ada", "bo"]);
@@ -78,6 +92,33 @@ impl Story {
             .filter(|mail| mail["to"][0] == *to)
             .map(|mail| words(&mail))
             .collect()
+    }
+
+    /// The application told ada so often that her password is another, and told nobody which: neither of those that were
+    /// sent to it.
+    fn tells_no_password(&self, changes: usize) {
+        let mails = await_some("the application's own mails", LONG, || {
+            let mails = self.own.mails();
+            let to_ada = mails.iter().filter(|mail| {
+                let words = mail["text"].as_str().unwrap_or_default();
+                mail["to"][0] == "ada@example.test" && words.contains("password has been changed")
+            });
+            (to_ada.count() >= changes).then_some(mails)
+        });
+        let seen = self.relay.seen();
+        let sent: Vec<&str> = seen
+            .iter()
+            .filter_map(|request| request.body["user"]["password"].as_str())
+            .collect();
+        assert!(sent.len() > changes, "{}", sent.len());
+        for mail in mails {
+            let text = mail.to_string();
+            assert!(
+                !sent.iter().any(|one| text.contains(one)),
+                "a password is in {}",
+                mail["to"]
+            );
+        }
     }
 
     fn expire(&mut self, expired: bool, what: &str) {
@@ -154,6 +195,8 @@ fn a_password_that_was_reset_must_be_changed_at_the_first_login() {
     assert_eq!(story.server.log_in("ada", "Her own choice 2"), Door::In);
     assert_eq!(story.server.log_in("ada", own), Door::Closed);
     assert_eq!(story.letters("ada").len(), 2);
+    // The first, her own, the fuzz, the temporary one, and her own again.
+    story.tells_no_password(5);
     let (_, cy) = story.letters("cy").remove(0);
     assert_eq!(
         story.server.log_in("cy", &cy),

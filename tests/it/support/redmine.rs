@@ -32,17 +32,19 @@ pub enum Door {
 #[derive(Debug)]
 pub struct Redmine {
     server: Server,
-    port: u16,
+    /// Where it listens, on the loopback.
+    pub port: u16,
     /// Without a slash at the end.
     pub base_url: String,
 }
 
 impl Redmine {
-    /// Starts one. The first of all makes the database, which takes a minute.
-    pub fn start() -> Self {
+    /// Starts one that mails through the plain mail server on this port. The first of all makes the database, which takes a
+    /// minute.
+    pub fn start(mail: u16) -> Self {
         let mut failed = String::new();
         for _ in 0..3 {
-            match Self::try_start() {
+            match Self::try_start(mail) {
                 Ok(up) => return up,
                 Err(log) => failed = log, // most likely somebody took the port; another one then
             }
@@ -50,11 +52,13 @@ impl Redmine {
         panic!("redmine does not start:\n{failed}")
     }
 
-    fn try_start() -> Result<Self, String> {
+    fn try_start(mail: u16) -> Result<Self, String> {
         let dir = state_dir("redmine");
         let port = ports::free();
         let mut serve = script("redmine/serve", dir.path());
-        serve.env("PORT", port.to_string());
+        serve
+            .env("PORT", port.to_string())
+            .env("MAIL_PORT", mail.to_string());
         let mut up = Self {
             server: Server::start(&serve, dir, &[]),
             port,
