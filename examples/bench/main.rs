@@ -9,7 +9,11 @@
 //!
 //! Wants what `tests/support/install bench` installs. Prints Markdown; `docs/benchmarks.md` holds one such output.
 //! Only ratios of one run say anything; the two sides always take turns.
-#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what it is for"
+)]
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -19,6 +23,7 @@
 
 use std::{path::Path, process::ExitCode};
 
+mod floor;
 mod measure;
 mod provost_side;
 mod read;
@@ -39,6 +44,15 @@ fn main() -> ExitCode {
     {
         Some("provost") => return provost::cli::run(),
         Some("sink") => return sink::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Some("floor") => {
+            return match floor::serve(arguments) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
         _ => {}
     }
     let words: Vec<String> = arguments.collect();

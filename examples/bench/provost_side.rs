@@ -21,7 +21,7 @@ use crate::{
 const HELD: i32 = 13;
 
 /// This program under another name, which decides what it does.
-fn alias(dir: &Path, name: &str) -> PathBuf {
+pub fn alias(dir: &Path, name: &str) -> PathBuf {
     let path = dir.join(name);
     symlink(std::env::current_exe().expect("the system knows"), &path).expect("the folder is new");
     path

@@ -5,6 +5,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::{
+    floor,
     measure::{Measured, Output, note, row, run},
     provost_side::{Provost, Sink, by_address},
     sink,
@@ -94,6 +95,16 @@ pub fn compare(people: u32) {
     report("first load", &ours, &theirs, &own, &rivals);
     row("first load", &ours, &theirs, faster);
     row("first load, accounts in bulk", &bulk, &theirs, faster);
+
+    for (label, bulk) in [
+        ("floor of a first load", false),
+        ("floor of a first load in bulk", true),
+    ] {
+        let least: Vec<Measured> = (0..ROUNDS)
+            .map(|_| floor::load(people, &Sink::start(), bulk))
+            .collect();
+        row(label, &least, &theirs, faster);
+    }
 
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
