@@ -4,169 +4,23 @@
 //! A breached limit sets aside every change of that kind, and whatever depends on one; the rest goes on.
 //! What is set aside can be released by its digest, which covers those changes and no others.
 
+mod breach;
+mod kind;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use breach::Breach;
+use kind::kinds;
+pub use kind::{Kind, kind};
 
 use super::{Limit, Limits, TargetRules};
 use crate::model::{Action, Anchor, Change, Digest, Plan, Reason, SuspendReason};
 
 /// How long a release stays valid.
 pub const RELEASE_VALID: SignedDuration = SignedDuration::from_mins(60);
-
-/// The kinds of change that have a limit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Kind {
-    /// Suspensions.
-    Suspend,
-    /// Deletions.
-    Delete,
-    /// Changes of an identifying attribute.
-    Rename,
-    /// Revoked entitlements.
-    Revoke,
-    /// Creations.
-    Create,
-    /// Other updates.
-    Update,
-    /// Re-activations.
-    Reactivate,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 7] = [
-        Self::Suspend,
-        Self::Delete,
-        Self::Rename,
-        Self::Revoke,
-        Self::Create,
-        Self::Update,
-        Self::Reactivate,
-    ];
-
-    /// As configuration and reports spell it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Suspend => "suspend",
-            Self::Delete => "delete",
-            Self::Rename => "rename",
-            Self::Revoke => "revoke",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Reactivate => "reactivate",
-        }
-    }
-
-    /// Whether changes of this kind take something away from people.
-    #[must_use]
-    pub fn is_destructive(self) -> bool {
-        match self {
-            Self::Suspend | Self::Delete | Self::Rename | Self::Revoke => true,
-            Self::Create | Self::Update | Self::Reactivate => false,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Every limit that a change counts against: a suspension that takes entitlements away counts as both.
-fn kinds(change: &Change) -> impl Iterator<Item = Kind> {
-    let also = (matches!(change.action, Action::Suspend(_)) && !change.revoke.is_empty())
-        .then_some(Kind::Revoke);
-    kind(change).into_iter().chain(also)
-}
-
-/// The kind of a change, if it has a limit. Links and grants have none.
-#[must_use]
-pub fn kind(change: &Change) -> Option<Kind> {
-    match &change.action {
-        Action::Suspend(_) => Some(Kind::Suspend),
-        Action::Delete => Some(Kind::Delete),
-        Action::Create => Some(Kind::Create),
-        Action::Reactivate(_) => Some(Kind::Reactivate),
-        Action::Update if change.is_rename() => Some(Kind::Rename),
-        Action::Update => Some(Kind::Update),
-        Action::Entitle if !change.revoke.is_empty() => Some(Kind::Revoke),
-        Action::Entitle | Action::Link => None,
-    }
-}
-
-/// Why part of a plan is set aside.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Breach {
-    /// The first plan for a target waits for a person.
-    FirstRun,
-    /// More changes of a kind than its limit allows.
-    Limit {
-        /// The kind.
-        kind: Kind,
-        /// How many the plan holds.
-        count: usize,
-        /// How many are allowed.
-        allowed: usize,
-        /// Accounts under management, which percentages are of.
-        managed: usize,
-    },
-    /// More destructive changes in 24 hours, over all runs, than allowed.
-    Day {
-        /// In this plan.
-        count: usize,
-        /// In the last 24 hours.
-        recent: usize,
-        /// How many are allowed.
-        allowed: usize,
-    },
-    /// The same attribute is cleared on many accounts at once: it may have become unreadable at the source.
-    Vanished {
-        /// The account attribute.
-        attribute: String,
-        /// How many accounts would lose it.
-        count: usize,
-        /// How many are allowed.
-        allowed: usize,
-    },
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FirstRun => f.write_str("the first run against this target waits for review"),
-            Self::Limit {
-                kind,
-                count,
-                allowed,
-                managed,
-            } => write!(
-                f,
-                "{count} × {kind}, where {allowed} are allowed among {managed} managed accounts"
-            ),
-            Self::Day {
-                count,
-                recent,
-                allowed,
-            } => write!(
-                f,
-                "{count} destructive changes after {recent} in the last 24 hours, where {allowed} are allowed"
-            ),
-            Self::Vanished {
-                attribute,
-                count,
-                allowed,
-            } => write!(
-                f,
-                "{attribute} would be cleared on {count} accounts at once, where {allowed} are allowed; can it still be read at the source?"
-            ),
-        }
-    }
-}
 
 /// What a person has approved.
 #[derive(Clone, PartialEq, Eq, Debug)]

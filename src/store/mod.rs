@@ -17,6 +17,7 @@ mod journal;
 mod keys;
 mod ledger;
 mod register;
+mod settled;
 mod sources;
 mod state;
 mod targets;

@@ -1,7 +1,5 @@
 //! Shadows, settled marks, intents and conclusions of targets.
 
-use std::collections::{BTreeMap, HashSet};
-
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
     ParallelIterator as _,
@@ -15,20 +13,14 @@ use super::files;
 use super::keys::{self, Kind};
 use super::ledger;
 use super::state::{Inner, State, shadow_payload};
-use super::types::{Conclusion, Intent, OpId, Settled, SettledIndex, ShadowMove, TargetMeta};
+use super::types::{Conclusion, Intent, OpId, ShadowMove, TargetMeta};
 use crate::model::{Anchor, Plan, Shadow};
 
 /// Nothing new is begun with less space than this: what is begun must be concluded.
 const RESERVE: u64 = 16 << 20;
 
-/// Buckets written in one batch.
-const BATCH: usize = 512;
-
 /// So many records at least are worth another thread.
 const TOGETHER: usize = 32;
-
-/// A settled mark, and which shadow it was made for: once the shadow has moved, it means nothing.
-type Mark = (Anchor, Settled, u64);
 
 impl State {
     /// The shadow of one identity.
@@ -139,109 +131,6 @@ impl State {
     /// After a write that failed half way.
     pub fn shadow_count(&self, target: &str) -> Result<u64, StoreError> {
         Ok(self.inner()?.ledger.count(target))
-    }
-
-    /// Everybody whose account was found as wanted and whose shadow has not moved since.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] if a record is.
-    pub fn settled(&self, target: &str) -> Result<SettledIndex, StoreError> {
-        let mut index = SettledIndex::new();
-        self.each_settled(target, &mut |anchor, settled| {
-            // Whatever was stored as an anchor is one.
-            if let Ok(anchor) = Anchor::new(anchor) {
-                index.insert(anchor, settled);
-            }
-        })?;
-        Ok(index)
-    }
-
-    /// As [`Self::settled`], without holding them all.
-    ///
-    /// # Errors
-    /// As [`Self::settled`]; what was delivered until then is to be discarded.
-    pub fn each_settled(
-        &self,
-        target: &str,
-        each: &mut dyn FnMut(&str, Settled),
-    ) -> Result<(), StoreError> {
-        let inner = self.inner()?;
-        let prefix = keys::prefix(Kind::Settled, target);
-        let scanned = self.cache.scan(&prefix, &mut |_, payload| {
-            let rows: Vec<(&str, Settled, u64)> = codec::borrow(payload).map_err(content)?;
-            for (anchor, settled, generation) in rows {
-                if generation_of(&inner, target, anchor) == generation {
-                    each(anchor, settled);
-                }
-            }
-            Ok(())
-        });
-        scanned.map_err(|e| self.doubt(e))
-    }
-
-    /// The first moment after `after` (Unix seconds) at which time alone changes what somebody should have in a target.
-    /// Marks that mean nothing any more count too: an edge too many costs a look, one too few an hour of access.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] if a record is.
-    pub fn earliest_due(&self, target: &str, after: i64) -> Result<Option<i64>, StoreError> {
-        let _inner = self.inner()?;
-        let mut earliest: Option<i64> = None;
-        let prefix = keys::prefix(Kind::Settled, target);
-        let scanned = self.cache.scan(&prefix, &mut |_, payload| {
-            let rows: Vec<Mark> = codec::decode(payload).map_err(content)?;
-            let dues = rows.iter().filter_map(|(_, settled, _)| settled.due);
-            for due in dues.filter(|due| *due > after) {
-                earliest = Some(earliest.map_or(due, |known| known.min(due)));
-            }
-            Ok(())
-        });
-        scanned.map_err(|e| self.doubt(e))?;
-        Ok(earliest)
-    }
-
-    /// Remembers or forgets settled marks. Losing them is harmless: everybody is then looked at again.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub fn commit_settled(
-        &self,
-        target: &str,
-        marks: &[(Anchor, Option<Settled>)],
-    ) -> Result<(), StoreError> {
-        if marks.is_empty() {
-            return Ok(());
-        }
-        let mut inner = self.inner()?;
-        let mut buckets: BTreeMap<u32, Vec<&(Anchor, Option<Settled>)>> = BTreeMap::new();
-        for mark in marks {
-            buckets.entry(keys::bucket(&mark.0)).or_default().push(mark);
-        }
-        let mut changes = Changes::default();
-        for (bucket, marks) in buckets {
-            let key = keys::by_bucket(Kind::Settled, target, bucket);
-            let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
-            let rows = payload.map_or(Ok(Vec::new()), |payload| codec::decode(&payload));
-            let mut rows: Vec<Mark> = rows.map_err(|e| self.doubt(content(e)))?;
-            let moved: HashSet<&Anchor> = marks.iter().map(|(anchor, _)| anchor).collect();
-            rows.retain(|(anchor, ..)| !moved.contains(anchor));
-            for (anchor, settled) in marks {
-                if let Some(settled) = settled {
-                    let generation = generation_of(&inner, target, anchor.as_str());
-                    rows.push((anchor.clone(), *settled, generation));
-                }
-            }
-            if rows.is_empty() {
-                changes.remove(key);
-            } else {
-                changes.put(key, &codec::encode(&rows).map_err(|e| self.unencodable(e))?);
-            }
-            // Each bucket stands for itself; large batches cost memory.
-            if changes.len() >= BATCH {
-                self.follow_partly(&mut inner, std::mem::take(&mut changes))?;
-            }
-        }
-        self.follow(&mut inner, changes)
     }
 
     /// Notes what is about to be done. Durable when it returns; the numbers are in the order of the intents.
@@ -406,12 +295,6 @@ impl Stored<'_> {
     fn read(&self) -> Result<Shadow, CacheError> {
         shadow_of(&self.payload, self.generation, self.anchor.as_str())
     }
-}
-
-/// Which journal entry an identity's shadow comes from; 0 if there is none.
-fn generation_of(inner: &Inner, target: &str, anchor: &str) -> u64 {
-    let live = inner.ledger.live(target, anchor);
-    live.map_or(0, |live| live.generation)
 }
 
 /// A key of the cache, and what is to be under it, if anything.
