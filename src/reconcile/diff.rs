@@ -207,7 +207,7 @@ fn create(case: &Case<'_>, decision: &mut Decision) {
     if let Some((attribute, message)) = desired.hold.clone() {
         return case.hold(decision, HeldWhy::Mapping { attribute, message });
     }
-    if let Some(why) = case.too_old() {
+    if let Some(why) = case.too_old(None) {
         return case.hold(decision, why);
     }
     let mut change = case.change(Action::Create, Reason::Joiner);
@@ -296,7 +296,7 @@ fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &
                     "deactivated in the application by somebody else; not re-activated",
                 );
             }
-        } else if let Some(why) = case.too_old().filter(|_| !case.person.access.granted) {
+        } else if let Some(why) = case.too_old(case.vouched(&before)) {
             decision.changes.clear();
             case.hold(decision, why);
         } else {
@@ -393,9 +393,16 @@ impl Case<'_> {
         !self.person.imposed.is_empty() && !protect::is_protected(self)
     }
 
-    /// Why nobody may be given access on what is known of the directory, if so.
-    fn too_old(&self) -> Option<HeldWhy> {
-        if self.situation.is_stale() {
+    /// When an operator vouched for somebody who was suspended for these reasons: a grant lifts a window and nothing else.
+    fn vouched(&self, before: &Suspensions) -> Option<Timestamp> {
+        let by_window = before.iter().eq([&SuspendReason::AccessWindow]);
+        self.person.access.granted.filter(|_| by_window)
+    }
+
+    /// Why they may not be given access on what is known of the directory, if so, or on the word of somebody who vouched for
+    /// them later.
+    fn too_old(&self, vouched: Option<Timestamp>) -> Option<HeldWhy> {
+        if self.situation.is_stale(vouched) {
             Some(HeldWhy::Stale)
         } else if self.person.access.strict && !self.situation.is_complete() {
             Some(HeldWhy::Strict)

@@ -114,10 +114,11 @@ impl Situation<'_> {
         self.basis.shortfalls.is_empty()
     }
 
-    /// Whether the directory data is too old to give access on.
+    /// Whether the directory data is too old to give access on, and nobody vouched for the person since.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
-        self.now.duration_since(self.basis.read_at) > self.rules.max_staleness_open
+    pub fn is_stale(&self, vouched: Option<Timestamp>) -> bool {
+        let known = vouched.map_or(self.basis.read_at, |at| at.max(self.basis.read_at));
+        self.now.duration_since(known) > self.rules.max_staleness_open
     }
 }
 

@@ -197,7 +197,7 @@ impl<'r> Judge<'r> {
     fn order(&self, access: &mut Access, applying: &Applying, orders: &Orders<'_>) {
         let undecided = access.hold.is_some();
         let grant = orders.active(OverrideEffect::Grant, self.now);
-        access.granted = grant.is_some();
+        access.granted = orders.vouched(self.now);
         if let Some(grant) = grant.filter(|_| !access.open) {
             access.because = Because::Granted {
                 id: grant.id.clone(),
@@ -215,7 +215,7 @@ impl<'r> Judge<'r> {
                 reason: order.reason.clone(),
             };
             access.open = false;
-            access.granted = false;
+            access.granted = None;
             access.hold = None;
             access.reasons.insert(SuspendReason::Operator);
         }
@@ -346,6 +346,15 @@ impl<'o> Orders<'o> {
         found
             .max_by_key(|order| (order.until.is_none(), order.until))
             .copied()
+    }
+
+    /// When the last of the grants that are in force was given.
+    fn vouched(&self, now: Timestamp) -> Option<Timestamp> {
+        let grants = self
+            .all
+            .iter()
+            .filter(|order| order.effect == OverrideEffect::Grant && order.is_active(now));
+        grants.map(|order| order.at).max()
     }
 
     /// Base times with grants added and suspensions taken away.

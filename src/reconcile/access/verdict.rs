@@ -23,9 +23,9 @@ pub struct Access {
     pub next: Option<Timestamp>,
     /// Why it cannot be said; the account stays as it is.
     pub hold: Option<String>,
-    /// Whether an operator's order lets the person in, whatever windows say. It is given for this person and now, so it holds
-    /// however old the data of the directory is.
-    pub granted: bool,
+    /// When the operator's order was given that lets the person in, whatever windows say. Whoever gave it vouched for the
+    /// person then, which is worth as much as a read of the directory at that time.
+    pub granted: Option<Timestamp>,
     /// Whether what is closed stays closed after a read of the directory that failed.
     pub strict: bool,
     /// What an operator should know.
@@ -41,7 +41,7 @@ impl Default for Access {
             parts: Arc::default(),
             next: None,
             hold: None,
-            granted: false,
+            granted: None,
             strict: false,
             notices: Vec::new(),
         }

@@ -51,7 +51,7 @@ pub(super) fn people(given: &Given, rules: &AccessRules, found: Vec<Identity>) -
             until: order.until,
             reason: "as the scenario says".to_owned(),
             by: "operator".to_owned(),
-            at: order.from,
+            at: order.at.unwrap_or(order.from),
         })
         .collect();
     let mut judge = rules.at(given.now);

@@ -98,6 +98,8 @@ pub(super) struct GivenOverride {
     pub effect: OverrideEffect,
     pub from: Timestamp,
     pub until: Option<Timestamp>,
+    /// When it was given; at its beginning if not said.
+    pub at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
