@@ -11,7 +11,8 @@ use secrecy::SecretString;
 use super::handover::{HANDOVER, Handover};
 use super::secret;
 use crate::model::{
-    Action, Anchor, Change, CredentialMode, How, Password, PasswordState, PasswordStep, Shadow,
+    Action, Anchor, Change, CredentialMode, How, Life, Password, PasswordState, PasswordStep,
+    Shadow,
 };
 use crate::reconcile::password::PasswordPolicy;
 use crate::store::{DocumentWrite, Label, Purpose, State, StoreError, Vault};
@@ -229,24 +230,34 @@ impl Passwords {
     }
 
     /// Forgets what a crash kept from being forgotten: fuzzed passwords that were confirmed, and first and temporary ones
-    /// in whose place there is another.
+    /// in whose place there is another. And kept ones that were refused, or are followed by another that is in force.
     pub(super) fn sweep(&self, state: &State) -> Result<(), StoreError> {
         let Some(vault) = &self.vault else {
             return Ok(());
         };
         let mut spent = Vec::new();
-        for label in vault.labels()? {
-            if label.purpose == Purpose::Managed || *label.target != *self.target {
+        let mut labels = vault.labels()?;
+        labels.retain(|label| *label.target == *self.target);
+        // Whoever has but one kept password needs it: these are nearly all, and are not looked at.
+        let mut kept: BTreeMap<Anchor, usize> = BTreeMap::new();
+        for label in labels.iter().filter(|l| l.purpose == Purpose::Managed) {
+            *kept.entry(label.anchor.clone()).or_default() += 1;
+        }
+        for label in labels {
+            let others = kept.get(&label.anchor).is_some_and(|number| *number > 1);
+            if label.purpose == Purpose::Managed && !others {
                 continue;
             }
             let shadow = state.shadow(&self.target, &label.anchor)?;
+            let known = shadow.as_ref().filter(|shadow| shadow.life == Life::Live);
+            let known = known.map(|shadow| shadow.password);
             let reached = shadow.map(|shadow| shadow.password.generation);
             let over = match label.purpose {
                 Purpose::Fuzz => reached.is_none_or(|reached| reached >= label.generation),
                 Purpose::Initial | Purpose::Temporary => {
                     reached.is_some_and(|reached| reached > label.generation)
                 }
-                Purpose::Managed => false,
+                Purpose::Managed => known.is_some_and(|now| is_superseded(label.generation, now)),
             };
             if over {
                 spent.push(label);
@@ -254,6 +265,16 @@ impl Passwords {
         }
         self.forget(&spent);
         Ok(())
+    }
+}
+
+/// Whether a kept password can neither be in force nor ever be set again: one after it was confirmed, or one after it was
+/// refused like itself. The last one that was refused stays, in case the application took it all the same.
+fn is_superseded(generation: u64, now: Password) -> bool {
+    match (now.kept, now.state) {
+        (Some(kept), PasswordState::Managed) => generation < kept,
+        (None, PasswordState::Pending | PasswordState::Fuzzed) => generation < now.generation,
+        (Some(_) | None, _) => false,
     }
 }
 
@@ -305,6 +326,32 @@ mod tests {
         assert_eq!((refused.kept, refused.generation), (None, 2));
         let back = confirmed(PasswordStep::Restore, refused, mode);
         assert_eq!((back.kept, back.generation, back.told), (Some(3), 3, true));
+    }
+
+    #[test]
+    fn a_kept_password_is_forgotten_when_another_is_in_force_and_not_before() {
+        let mode = CredentialMode::Managed;
+        let pending = Password {
+            state: PasswordState::Pending,
+            ..NEW
+        };
+        let once = refused(PasswordStep::Initial, pending);
+        // It was refused last, or was just sealed for the next try.
+        assert!(!is_superseded(1, once) && !is_superseded(2, once));
+        let twice = refused(PasswordStep::Initial, once);
+        assert!(is_superseded(1, twice) && !is_superseded(2, twice));
+        let first = confirmed(PasswordStep::Initial, twice, mode);
+        assert!(is_superseded(2, first) && !is_superseded(3, first));
+        let fuzzed = confirmed(PasswordStep::Fuzz, first, mode);
+        assert!((0..9).all(|one| !is_superseded(one, fuzzed)));
+        let no = refused(PasswordStep::Restore, fuzzed);
+        assert!(is_superseded(3, no) && !is_superseded(5, no) && !is_superseded(6, no));
+        let back = confirmed(PasswordStep::Restore, no, mode);
+        assert_eq!(back.kept, Some(6));
+        assert!(is_superseded(5, back) && !is_superseded(6, back) && !is_superseded(7, back));
+        // Nothing is known of a person's own password, nor of one that they may have changed since.
+        let issued = confirmed(PasswordStep::Temporary, fuzzed, CredentialMode::Reset);
+        assert!((0..9).all(|one| !is_superseded(one, NEW) && !is_superseded(one, issued)));
     }
 
     #[test]

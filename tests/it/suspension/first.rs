@@ -41,3 +41,29 @@ fn a_refused_first_password_is_told_to_nobody_and_followed_by_another() {
     );
     nowhere(&company, &[&refused], &first);
 }
+
+#[test]
+fn a_kept_password_that_was_refused_again_and_again_fills_no_vault() {
+    let mut company = company("managed");
+    company.break_with(&["refuse=set-password"]);
+    company.publish();
+    for _ in 0..4 {
+        run(&company, &["sync"]);
+    }
+    let number = || {
+        let copy = copy(&company);
+        let labels = vault(&copy).labels().unwrap();
+        labels.iter().filter(|one| one.anchor == who()).count()
+    };
+    assert!((1..=2).contains(&number()), "{} of four", number());
+    company.break_with(&[]);
+    company.publish();
+    settle(&company, "it takes them");
+    settle(&company, "once more");
+    let copy = copy(&company);
+    let labels = vault(&copy).labels().unwrap();
+    let left: Vec<_> = labels.iter().filter(|one| one.anchor == who()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let kept = sealed(&company, Purpose::Managed).unwrap();
+    assert_eq!(signs_in(&company, &kept), SignIn::In);
+}

@@ -68,6 +68,7 @@ struct World {
 impl World {
     fn begin(procedure: &str) -> Self {
         let mut company = company("managed");
+        company.mapping = company.mapping.replace("adopt = true", "adopt = false");
         let extra = format!(
             "review-first-run = false\nledger = true\ncredentials = \"managed\"\nheir = {{ account = \"u-000001\" }}\n[target.suspend]\n{procedure}"
         );
@@ -168,6 +169,15 @@ impl World {
             .unwrap()
     }
 
+    /// The generations of the passwords that the vault keeps for somebody.
+    fn kept(&self, number: usize) -> Vec<u64> {
+        let labels = self.session.vault.as_ref().unwrap().labels().unwrap();
+        let theirs = labels.into_iter().filter(|label| {
+            label.purpose == Purpose::Managed && label.anchor.as_str() == anchor(number)
+        });
+        theirs.map(|label| label.generation).collect()
+    }
+
     fn is_here(&self, number: usize) -> bool {
         self.company.people.iter().any(|one| one.number == number)
     }
@@ -190,6 +200,8 @@ impl World {
                 continue;
             }
             assert!(shadow.suspended.is_empty(), "person {number}");
+            let kept = self.kept(number);
+            assert_eq!(kept, [shadow.password.kept.unwrap()], "person {number}");
             let account = accounts
                 .iter()
                 .find(|one| Some(&one.id) == shadow.account.as_ref());
