@@ -202,7 +202,17 @@ fn fuzzes(
                 "add \"deactivate\" or \"block-login\" if the target can do it",
             );
         }
-    } else if !steps.iter().any(ends) {
+        return;
+    }
+    let other = |step: &How| step.stops_access() && *step != How::FuzzPassword;
+    if !steps.iter().any(other) {
+        table.warning(
+            key,
+            "only a password keeps these people out, and that it was changed is the application's word: it cannot be tried from here",
+            "add \"deactivate\" or \"block-login\" if the target can do it; if not, suspend somebody for a trial and see that the old password signs nobody in",
+        );
+    }
+    if !steps.iter().any(ends) {
         table.warning(
             key,
             "a fuzzed password ends no session: who is logged in stays so, and tokens keep working",
@@ -233,27 +243,60 @@ pub fn needs(
                 "add [secrets] with `key`",
             );
         }
-        let window = rules.suspend.of(SuspendReason::AccessWindow);
         // After errors in [delivery] nothing is known about its letters.
-        let tells = delivery.is_none_or(|delivery| {
+        if let Some(delivery) = delivery {
             let letters = delivery.as_ref().map(|delivery| &delivery.letters);
-            letters.is_some_and(|letters| letters.rule(LetterKind::Reset, &target.name).is_some())
-        });
-        if mode == CredentialMode::Reset && window.contains(&How::FuzzPassword) && !tells {
-            let (table, key) = place(
-                section,
-                rules
-                    .suspend
-                    .by_reason
-                    .contains_key(&SuspendReason::AccessWindow)
-                    .then_some(SuspendReason::AccessWindow),
-            );
-            table.error(
-                key,
-                "with credentials = \"reset\" a window that opens sets a temporary password, and nothing delivers it: people would be locked out for good",
-                "add [delivery] with [delivery.reset] for this target, choose credentials = \"managed\", or give access-window another step in [target.suspend]",
+            let tells =
+                |kind| letters.is_some_and(|letters| letters.rule(kind, &target.name).is_some());
+            told(section, target, &tells);
+        }
+    }
+}
+
+/// Whether people are told the passwords that they need. Where a window alone would lock them out, it is refused.
+fn told(section: &Section<'_>, target: &TargetSpec, tells: &dyn Fn(LetterKind) -> bool) {
+    let (procedures, mode) = (&target.rules.suspend, target.rules.credentials);
+    if !mode.is_ours() {
+        return;
+    }
+    if !tells(LetterKind::Welcome) {
+        section.warning(
+            "credentials",
+            format!(
+                "with credentials = \"{mode}\" new accounts get a password that nobody is told"
+            ),
+            "add [delivery] with [delivery.welcome] for this target",
+        );
+    }
+    if tells(LetterKind::Reset) {
+        return;
+    }
+    let own = procedures
+        .by_reason
+        .contains_key(&SuspendReason::AccessWindow);
+    let (table, key) = place(section, own.then_some(SuspendReason::AccessWindow));
+    let window = procedures.of(SuspendReason::AccessWindow);
+    let adopts = target.mapping.match_rules().iter().any(|rule| rule.adopt);
+    if !window.contains(&How::FuzzPassword) {
+        if procedures.any(|step| *step == How::FuzzPassword) {
+            section.warning(
+                "credentials",
+                format!("with credentials = \"{mode}\" whoever comes back after a fuzzed password may need another one, and nothing delivers it"),
+                "add [delivery] with [delivery.reset] for this target",
             );
         }
+    } else if mode == CredentialMode::Reset {
+        table.error(
+            key,
+            "with credentials = \"reset\" a window that opens sets a temporary password, and nothing delivers it: people would be locked out for good",
+            "add [delivery] with [delivery.reset] for this target, choose credentials = \"managed\", or give access-window another step in [target.suspend]",
+        );
+    } else if adopts && !target.access.is_empty() {
+        table.error(
+            key,
+            "with credentials = \"managed\" a window that opens gives accounts that existed before a password that nobody was told, and nothing delivers it: their people would be locked out for good",
+            "add [delivery] with [delivery.reset] for this target, give access-window another step in [target.suspend], or match with adopt = false",
+        );
     }
 }
 

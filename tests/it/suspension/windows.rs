@@ -14,6 +14,7 @@ fn company() -> Company {
     let mut company = Company::new(6);
     company.extra = "review-first-run = false\nledger = true\ncredentials = \"managed\"\n\
          suspend-with = [\"fuzz-password\", \"revoke-sessions\"]";
+    company.mapping = company.mapping.replace("adopt = true", "adopt = false");
     company.can = CAN;
     company.tables = OFFICE.to_owned() + &secrets::table(company.dir());
     company.service = QUIET.to_owned();
