@@ -2,6 +2,7 @@
 //! that Provost writes, says or starts is searched for them, as they are and encoded.
 
 mod echo;
+mod rotated;
 mod search;
 
 use std::fs;
@@ -110,14 +111,7 @@ impl Story {
     }
 
     fn says(&self, args: &[&str]) -> Output {
-        let all = [&["--config", "provost.toml", "-vvv"], args].concat();
-        Command::new(env!("CARGO_BIN_EXE_provost"))
-            .args(all)
-            .env_clear()
-            .current_dir(self.company.dir())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        says(&self.company, args)
     }
 
     /// What was planted, and what Provost made itself and the vault or a letter holds.
@@ -151,6 +145,18 @@ impl Story {
         }
         all
     }
+}
+
+/// What a command says at the lowest level of the log.
+fn says(company: &Company, args: &[&str]) -> Output {
+    let all = [&["--config", "provost.toml", "-vvv"], args].concat();
+    Command::new(env!("CARGO_BIN_EXE_provost"))
+        .args(all)
+        .env_clear()
+        .current_dir(company.dir())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// The tables of everything besides the practice application.

@@ -2,9 +2,9 @@
 //!
 //! The file names the configured token that its own descends from (as a hash): a newly configured one is used instead of it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -57,7 +57,9 @@ impl Keep {
 
     fn write(&self, token: &SecretString) -> std::io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        // It may be the first thing in the state directory, which is for nobody else's eyes either.
+        let private = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        private?;
         let fresh = self.path.with_extension("new");
         let mut file = OpenOptions::new()
             .write(true)

@@ -2,8 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use serde_json::{Value as Json, json};
@@ -144,6 +144,45 @@ pub async fn signs_in() -> Stub {
         }
         let good = accounts(&people, request, 200);
         good.unwrap_or_else(|| json_answer(200, &json!({"broken": true, "detail": echo(request)})))
+    })
+    .await
+}
+
+/// An application with OAuth tokens that are good once. Every token that it gives out is written down in `issued`; every
+/// third time it asks for one it refuses, and every other request too, saying what it was told.
+pub async fn rotates(issued: Arc<Mutex<Vec<String>>>) -> Stub {
+    let (people, asked) = (People::default(), AtomicUsize::new(0));
+    Stub::start(move |request| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        if request.is("POST", "/scim/token") {
+            let mut issued = issued.lock().unwrap();
+            let next = issued.len();
+            let [access, refresh] =
+                ["access", "refresh"].map(|kind| format!("cAnAry-{kind}.{next:03}~Zy9-qW4_pL7"));
+            issued.extend([access.clone(), refresh.clone()]);
+            // The refresh token is in the refusal.
+            if next % 6 == 4 {
+                return refused(request);
+            }
+            return json_answer(
+                200,
+                &json!({"access_token": access, "refresh_token": refresh, "expires_in": 3600}),
+            );
+        }
+        if number.is_multiple_of(3) {
+            return json_answer(401, &json!({"detail": echo(request)}));
+        }
+        accounts(&people, request, 201).unwrap_or_else(|| refused(request))
+    })
+    .await
+}
+
+/// A webhook that refuses every other letter for now and every other one for good, and repeats it with its headers.
+pub async fn webhook() -> Stub {
+    Stub::start(|request| {
+        let status = [503, 422][CALLS.load(Ordering::Relaxed) % 2];
+        let told = format!("{} {}", echo(request), request.exact);
+        json_answer(status, &json!({"error": told}))
     })
     .await
 }
