@@ -3,10 +3,12 @@
 //! A play is a list of things that happen, with runs among them; every run is judged, and at the end two more runs must
 //! find nothing left to do. What went wrong once is kept as a play of its own in `found`.
 
+mod app;
 mod found;
 mod given;
 mod guard;
 mod judge;
+mod ways;
 mod world;
 
 use std::collections::BTreeSet;
@@ -43,6 +45,8 @@ enum Event {
     Hire(u8, Entry),
     Remove(u8),
     Operator(u8),
+    /// Somebody's access window shuts, or opens.
+    Window(u8),
     Later(i64),
     /// Somebody changes an account by hand.
     Edit(u8, Edit),
@@ -94,6 +98,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (0..PEOPLE, entry()).prop_map(|(n, entry)| Event::Hire(n, entry)),
         2 => (0..PEOPLE).prop_map(Event::Remove),
         1 => (0..PEOPLE).prop_map(Event::Operator),
+        2 => (0..PEOPLE).prop_map(Event::Window),
         1 => (1..30_i64).prop_map(Event::Later),
         3 => (0..12_u8, edit()).prop_map(|(n, edit)| Event::Edit(n, edit)),
         1 => (login, mail, any::<bool>()).prop_map(|(l, m, a)| Event::Stranger(l, m, a)),
@@ -165,16 +170,20 @@ fn any_rules() -> impl Strategy<Value = (SyncPolicy, DriftPolicy, bool)> {
     (policy, drift, any::<bool>())
 }
 
+/// Takes somebody out of a set, or puts them in.
+fn toggle(set: &mut BTreeSet<u8>, n: u8) {
+    if !set.remove(&n) {
+        set.insert(n);
+    }
+}
+
 impl World {
     fn happen(&mut self, event: &Event, rules: &Rules) {
         match event {
             Event::Hire(n, entry) => drop(self.directory.insert(*n, entry.clone())),
             Event::Remove(n) => drop(self.directory.remove(n)),
-            Event::Operator(n) => {
-                if !self.imposed.remove(n) {
-                    self.imposed.insert(*n);
-                }
-            }
+            Event::Operator(n) => toggle(&mut self.imposed, *n),
+            Event::Window(n) => toggle(&mut self.shut, *n),
             Event::Later(hours) => self.hours += hours,
             Event::Edit(n, edit) => self.edit(*n, edit),
             Event::Stranger(login, mail, active) => self.stranger(*login, mail, *active),

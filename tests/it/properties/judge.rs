@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use provost::model::{
-    Action, Anchor, Change, Life, Plan, Reason, SuspendReason, Suspensions, Value,
+    Account, Action, Anchor, Change, How, Life, Plan, Reason, SuspendReason, Suspensions, Value,
 };
 use provost::reconcile::guard::kind;
 use provost::reconcile::{DriftPolicy, Person, Presence, SyncPolicy, fold};
 
 use super::given::{Entry, Reading};
-use super::world::{Rules, World, anchor, number};
+use super::world::{Rules, Secret, World, anchor, number};
 
 /// Why this person must not have a usable account, by the directory alone.
 fn evidence(entry: &Entry, world: &World) -> Suspensions {
@@ -138,7 +138,11 @@ impl Case<'_> {
         } = self;
         let (shadow, proven) = (person.shadow.as_ref(), reasons(person, self.world));
         let sure = matches!(person.presence, Presence::Present(_) | Presence::Gone);
-        let opens = sure && proven.is_empty() && !self.reading.stale;
+        let mut against = proven.clone();
+        if self.may_be_protected() {
+            against.remove(&SuspendReason::AccessWindow);
+        }
+        let opens = sure && against.is_empty() && !self.reading.stale;
         match &change.action {
             Action::Suspend(_) => self.closes(&proven, sure),
             Action::Delete => {
@@ -159,9 +163,24 @@ impl Case<'_> {
         }
         let partial = self.reading.partial;
         assert!(
-            !partial || change.revoke.is_empty(),
+            !partial || change.revoke.is_empty() || matches!(change.action, Action::Suspend(_)),
             "revoked on a partial read: {say}"
         );
+    }
+
+    /// Whether the person or the account is protected, by the shadow or by the account itself: no window touches those.
+    fn may_be_protected(&self) -> bool {
+        let root = |attributes: &BTreeMap<String, Value>| {
+            let login = attributes.get("login");
+            login.is_some_and(|login| fold(&login.to_string()) == "root")
+        };
+        let shadow = self.person.shadow.as_ref();
+        let id = shadow.and_then(|s| s.account.as_ref());
+        let id = id.or(self.change.account.as_ref());
+        let live = id.and_then(|id| self.world.accounts.get(id));
+        self.change.anchor == anchor(7)
+            || shadow.is_some_and(|shadow| root(&shadow.attributes))
+            || live.is_some_and(|live| root(&live.attributes))
     }
 
     fn closes(&self, proven: &Suspensions, sure: bool) {
@@ -249,18 +268,17 @@ pub(super) fn justice(world: &World, rules: &Rules, plan: &Plan) {
             continue;
         }
         let mut must_not = evidence(entry, world);
-        if world.imposed.contains(n) {
-            must_not.insert(SuspendReason::Operator);
-        }
+        must_not.extend(world.imposed_on(*n));
         let shadow = world.shadows.get(&who);
         let account = shadow
             .and_then(|s| s.account.as_ref())
             .and_then(|id| world.accounts.get(id));
+        if account.is_some_and(|account| is_protected(*n, account, rules)) {
+            // No window touches them, and whatever else does is for a person to do.
+            continue;
+        }
         if !must_not.is_empty() {
-            assert!(
-                account.is_none_or(|account| account.active == Some(false)),
-                "{who} must not be usable: {must_not:?}"
-            );
+            stopped(world, rules, account, &must_not);
             continue;
         }
         let account = account.unwrap_or_else(|| panic!("{who} has no account: {entry:?}"));
@@ -274,7 +292,9 @@ pub(super) fn justice(world: &World, rules: &Rules, plan: &Plan) {
         let login = held("login").unwrap_or_default();
         let uid = fold(entry.uid.unwrap_or_default());
         assert!(fold(&login).starts_with(&uid), "{who}: {login}");
-        let active = account.active == Some(true);
+        let active = account.active == Some(true)
+            && account.login_allowed == Some(true)
+            && world.passwords[&account.id] != Secret::Nobodys;
         let remarked = plan.notices.iter().any(|notice| notice.anchor == who);
         assert!(active || remarked, "{who} is locked out without a word");
     }
@@ -283,11 +303,38 @@ pub(super) fn justice(world: &World, rules: &Rules, plan: &Plan) {
         let account = shadow
             .and_then(|s| s.account.as_ref())
             .and_then(|id| world.accounts.get(id));
-        if *missed == 2 && !held.contains(&anchor(*n)) {
-            assert!(
-                account.is_none_or(|account| account.active == Some(false)),
-                "{n} left and can still log in"
-            );
+        let protected = account.is_some_and(|account| is_protected(*n, account, rules));
+        if *missed == 2 && !held.contains(&anchor(*n)) && !protected {
+            let mut reasons = world.imposed_on(*n);
+            reasons.insert(SuspendReason::Leaver);
+            stopped(world, rules, account, &reasons);
         }
+    }
+}
+
+/// Whether nothing takes access away here.
+fn is_protected(n: u8, account: &Account, rules: &Rules) -> bool {
+    let login = account.attributes.get("login").map(Value::to_string);
+    let named = login.is_some_and(|login| rules.rules.protected_accounts.contains(&fold(&login)));
+    named || rules.rules.protected_people.contains(anchor(n).as_str())
+}
+
+/// Whoever must not have access for these reasons has none, in every way that is ordered for them.
+pub(super) fn stopped(
+    world: &World,
+    rules: &Rules,
+    account: Option<&Account>,
+    reasons: &Suspensions,
+) {
+    let Some(account) = account else { return };
+    for how in rules.rules.suspend.of_all(reasons) {
+        let done = match how {
+            How::Deactivate => account.active == Some(false),
+            How::BlockLogin => account.login_allowed == Some(false),
+            How::FuzzPassword => world.passwords[&account.id] == Secret::Nobodys,
+            How::RemoveEntitlements => account.entitlements == Some(BTreeSet::new()),
+            How::RevokeSessions | How::Reassign(_) => true,
+        };
+        assert!(done, "{how} is not done for {reasons:?}: {account:?}");
     }
 }

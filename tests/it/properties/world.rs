@@ -1,21 +1,18 @@
 //! A directory, an application and our shadows, all in maps: what the properties play with.
 //!
-//! The application is as naive as one can be: it does what a change says, and refuses a login that is taken.
-//! Shadows move as applying and observing move them.
+//! What becomes of a plan is in `app`; shadows move as observing moves them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use provost::model::{
-    Account, AccountId, Action, Anchor, Attributes, Basis, Capabilities, Change, Group, Identity,
-    Life, Origin, Shadow, SourceState, SuspendReason, Suspensions, Value,
+    Account, AccountId, Anchor, Attributes, Basis, Capabilities, Group, Identity, Shadow,
+    SourceState, SuspendReason, Suspensions, Value,
 };
 use provost::reconcile::access::Access;
-use provost::reconcile::guard::ApprovedPlan;
 use provost::reconcile::mapping::{Mapping, Projected};
 use provost::reconcile::{
     Live, Person, Presence, Reference, Register, Situation, TargetRules, fold, names_of, observe,
-    remember,
 };
 
 use super::given::{Entry, PEOPLE, Reading};
@@ -25,6 +22,17 @@ pub(super) struct Rules {
     pub rules: TargetRules,
     pub mapping: &'static Mapping,
     pub capabilities: Capabilities,
+}
+
+/// What opens an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Secret {
+    /// What the person chose.
+    Own,
+    /// The one of this number that was made for it, and that the person has.
+    Made(u64),
+    /// What nobody knows.
+    Nobodys,
 }
 
 /// Everything.
@@ -38,6 +46,10 @@ pub(super) struct World {
     pub imposed: BTreeSet<u8>,
     /// Accounts that we suspended and have not re-activated since.
     pub ours: BTreeSet<AccountId>,
+    /// Whose access window is shut.
+    pub shut: BTreeSet<u8>,
+    /// What opens each account.
+    pub passwords: BTreeMap<AccountId, Secret>,
     pub hours: i64,
     made: u32,
 }
@@ -67,6 +79,8 @@ impl World {
             missed: BTreeMap::new(),
             imposed: BTreeSet::new(),
             ours: BTreeSet::new(),
+            shut: BTreeSet::new(),
+            passwords: BTreeMap::new(),
             hours: 0,
             made: 0,
         }
@@ -97,17 +111,18 @@ impl World {
         self.accounts.get_mut(&id).unwrap().active = Some(active);
     }
 
-    fn insert(&mut self, attributes: BTreeMap<String, Value>) -> AccountId {
+    pub(super) fn insert(&mut self, attributes: BTreeMap<String, Value>) -> AccountId {
         self.made += 1;
         let id = AccountId(format!("u-{:03}", self.made));
         let account = Account {
             id: id.clone(),
             attributes,
             active: Some(true),
-            login_allowed: None,
+            login_allowed: Some(true),
             entitlements: Some(BTreeSet::new()),
             version: None,
         };
+        self.passwords.insert(id.clone(), Secret::Own);
         self.accounts.insert(id.clone(), account);
         id
     }
@@ -223,11 +238,7 @@ impl World {
                 imposed_until: None,
                 access: Access::default(),
                 foretold: false,
-                imposed: if self.imposed.contains(&n) {
-                    Suspensions::from([SuspendReason::Operator])
-                } else {
-                    Suspensions::new()
-                },
+                imposed: self.imposed_on(n),
             })
             .collect();
         let mut live = self.live(reading, &people, rules);
@@ -261,6 +272,16 @@ impl World {
             heirs: BTreeMap::new(),
             untouched: 0,
         }
+    }
+
+    /// Why somebody must not have access whatever the directory says.
+    pub(super) fn imposed_on(&self, n: u8) -> Suspensions {
+        let orders = self.imposed.contains(&n).then_some(SuspendReason::Operator);
+        let windows = self
+            .shut
+            .contains(&n)
+            .then_some(SuspendReason::AccessWindow);
+        orders.into_iter().chain(windows).collect()
     }
 
     /// Every account, or only those that newcomers could be or collide with.
@@ -347,112 +368,6 @@ impl World {
             }
         }
         references
-    }
-
-    /// Does what was approved. Returns what the application refused.
-    pub(super) fn apply(&mut self, plan: &ApprovedPlan, rules: &Rules) -> Vec<Action> {
-        let mut refused = Vec::new();
-        let mut blocked = BTreeSet::new();
-        for change in plan.changes() {
-            if !blocked.contains(&change.anchor) && !self.perform(change, rules) {
-                blocked.insert(change.anchor.clone());
-                refused.push(change.action.clone());
-            }
-        }
-        refused
-    }
-
-    fn perform(&mut self, change: &Change, rules: &Rules) -> bool {
-        let login = change.attributes.iter().find(|a| a.name == "login");
-        let wanted = login.and_then(|a| a.after.as_ref()).map(Value::to_string);
-        let before = self.shadows.get(&change.anchor).cloned();
-        let mut id = before
-            .as_ref()
-            .and_then(|shadow| shadow.account.clone())
-            .or_else(|| change.account.clone());
-        let changes_login = matches!(change.action, Action::Create | Action::Update);
-        if let Some(holder) = wanted.as_deref().and_then(|login| self.holder(login))
-            && changes_login
-            && Some(holder) != id.as_ref()
-        {
-            return false;
-        }
-        if change.action == Action::Create {
-            assert_eq!(id, None, "an account was created for somebody who has one");
-            id = Some(self.insert(BTreeMap::new()));
-        }
-        let id = id.expect("every other change is about an account");
-        let origin = if change.action == Action::Create {
-            Origin::Created
-        } else {
-            Origin::Adopted
-        };
-        let fresh = || Shadow::new(change.anchor.clone(), change.label.clone(), origin);
-        let mut shadow = before.unwrap_or_else(fresh);
-        let now = self.now();
-        let Some(account) = self.accounts.get_mut(&id) else {
-            shadow.life = Life::Tombstone { since: now };
-            self.shadows.insert(change.anchor.clone(), shadow);
-            return false;
-        };
-        alter(change, account, &mut shadow, now);
-        match &change.action {
-            Action::Suspend(_) => drop(self.ours.insert(id.clone())),
-            Action::Reactivate(_) => drop(self.ours.remove(&id)),
-            Action::Create | Action::Link | Action::Update | Action::Entitle | Action::Delete => {}
-        }
-        shadow.account = Some(id.clone());
-        shadow.active = account.active;
-        if matches!(change.action, Action::Create | Action::Link) {
-            let names = rules.mapping.rules().iter().map(|rule| rule.name.as_str());
-            remember(&mut shadow, account, names);
-        }
-        if change.action == Action::Delete {
-            self.accounts.remove(&id);
-            self.shadows.remove(&change.anchor);
-            return true;
-        }
-        self.shadows.insert(change.anchor.clone(), shadow);
-        true
-    }
-}
-
-/// One change on its account and shadow.
-fn alter(change: &Change, account: &mut Account, shadow: &mut Shadow, now: Timestamp) {
-    match &change.action {
-        Action::Create | Action::Update => {
-            for attribute in &change.attributes {
-                let name = attribute.name.clone();
-                for attributes in [&mut account.attributes, &mut shadow.attributes] {
-                    match attribute.after.clone() {
-                        Some(value) => attributes.insert(name.clone(), value),
-                        None => attributes.remove(&name),
-                    };
-                }
-            }
-        }
-        Action::Suspend(how) => {
-            account.active = Some(false);
-            shadow.suspended.clone_from(&change.suspended_after);
-            shadow.suspended_by.clone_from(how);
-            shadow.suspended_since = shadow.suspended_since.or(Some(now));
-        }
-        Action::Reactivate(_) => {
-            account.active = Some(true);
-            shadow.suspended.clear();
-            shadow.suspended_by.clear();
-            shadow.suspended_since = None;
-        }
-        Action::Entitle => {
-            let held = account.entitlements.get_or_insert_default();
-            held.extend(change.grant.iter().cloned());
-            held.retain(|name| !change.revoke.contains(name));
-            shadow.entitlements.extend(change.grant.iter().cloned());
-            shadow
-                .entitlements
-                .retain(|name| !change.revoke.contains(name));
-        }
-        Action::Link | Action::Delete => {}
     }
 }
 
