@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::config::write_key;
 use crate::model::Outcome;
+use crate::report::json;
 use crate::store::{StoreError, Vault, VaultCheck, VaultKey};
 
 use super::args::{self, Global, SecretsCommand};
@@ -70,12 +71,26 @@ fn open(global: &Global) -> Result<(Vault, crate::store::VaultKeys), Stop> {
 fn verify(global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
     let (vault, _keys) = open(global)?;
     let found = vault.verify()?;
-    out.report(&describe(&found))?;
-    Ok(if found.problems.is_empty() {
+    let outcome = if found.problems.is_empty() {
         Outcome::NothingToDo
     } else {
         Outcome::Failed
-    })
+    };
+    let report = if out.json {
+        json::Secrets {
+            secrets: found.secrets,
+            spent: found.dead,
+            bytes: found.bytes,
+            key: &found.key,
+            old_key: !found.current,
+            problems: &found.problems,
+        }
+        .document(outcome)
+    } else {
+        describe(&found)
+    };
+    out.report(&report)?;
+    Ok(outcome)
 }
 
 fn describe(found: &VaultCheck) -> String {

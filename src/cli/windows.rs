@@ -45,10 +45,15 @@ pub(super) fn run(args: &WindowsArgs, global: &Global, out: &mut Out) -> Result<
         Some(answer) => answer,
         None => answered(&open(args, global)?, &asked, show, out.look)?,
     };
-    if let Some(path) = &args.ics {
-        write(path, &answer.ics)?;
+    match &args.ics {
+        // Nothing else goes where a calendar is read from.
+        Some(path) if path.as_os_str() == "-" => out.report(alone(&answer.ics)?)?,
+        Some(path) => {
+            write(path, &answer.ics)?;
+            out.report(&answer.report)?;
+        }
+        None => out.report(&answer.report)?,
     }
-    out.report(&answer.report)?;
     Ok(answer.outcome)
 }
 
@@ -59,6 +64,7 @@ pub(super) fn answered(
     form: Show,
     look: Look,
 ) -> Result<Answer, Stop> {
+    meant(&given.targets, session)?;
     let asked = asked(given, form.ics, session)?;
     let request = WindowsRequest {
         targets: given.targets.clone(),
@@ -88,6 +94,18 @@ pub(super) fn answered(
             .collect();
     }
     Ok(answer)
+}
+
+/// Whoever names a person where targets are named is told how it is meant.
+fn meant(targets: &[String], session: &Session) -> Result<(), Stop> {
+    let unknown = |name: &&String| session.config.target(name).is_none();
+    if let Some(name) = targets.iter().find(unknown)
+        && let Err(error) = session.select(std::slice::from_ref(name))
+    {
+        let text = format!("provost: {error}; one person is named with --person");
+        return Err(Stop::Said(error.outcome(), text));
+    }
+    Ok(())
 }
 
 /// What was last read needs no secret, and may be looked at wherever the state directory is.
@@ -170,12 +188,26 @@ fn of_policies(config: &Config, from: Timestamp, to: Timestamp) -> Vec<(String, 
     config.access.iter().filter_map(one).collect()
 }
 
+/// The only calendar there is.
+fn alone(calendars: &[(String, String)]) -> Result<&str, Stop> {
+    match calendars {
+        [(_, calendar)] => Ok(calendar),
+        [] => Err(none()),
+        several => Err(Stop::failed(format!(
+            "there are {} calendars, and standard output is for one; name a file, and each gets one beside it",
+            several.len()
+        ))),
+    }
+}
+
+fn none() -> Stop {
+    Stop::failed("there is no policy with times of its own to make a calendar of; name a --person")
+}
+
 /// One file for one calendar; several get their names between the file's stem and its ending.
 fn write(path: &Path, calendars: &[(String, String)]) -> Result<(), Stop> {
     if calendars.is_empty() {
-        return Err(Stop::failed(
-            "there is no policy with times of its own to make a calendar of; name a --person",
-        ));
+        return Err(none());
     }
     for (name, calendar) in calendars {
         let path = match calendars.len() {

@@ -101,12 +101,31 @@ impl Session {
         let found = self.find(word)?;
         match found.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(EngineError::Refused(format!(
-                "nobody is known as \"{}\" by what was last read; try the anchor, DN, login, mail address or display name",
-                safe::text(word)
-            ))),
+            [] => Err(EngineError::Refused(self.nobody(word)?)),
             several => Err(EngineError::Refused(ambiguous(word, several))),
         }
+    }
+}
+
+impl Session {
+    /// The message that nobody is meant.
+    fn nobody(&self, word: &str) -> Result<String, EngineError> {
+        let word = safe::text(word);
+        let unread = self
+            .config
+            .sources
+            .iter()
+            .map(|source| &source.settings.name);
+        for source in unread {
+            if self.state.source_meta(source)?.is_some() {
+                return Ok(format!(
+                    "nobody is known as \"{word}\" by what was last read; try the anchor, DN, login, mail address or display name"
+                ));
+            }
+        }
+        Ok(format!(
+            "nobody is known as \"{word}\", because no directory was read yet; run `provost sync` first, or `provost check --online` to see whether it can be"
+        ))
     }
 }
 

@@ -7,6 +7,7 @@
 mod orders;
 mod parts;
 mod schema;
+mod secrets;
 mod windows;
 
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use orders::{FreezeStatusV1, Orders};
 use orders::{FreezeV1, WaitingV1};
 use parts::{Basis, ChangeV1, Guard, HeldV1, LetterV1, NoticeV1, OrphanV1, ResultV1};
 pub use schema::schema;
+pub use secrets::Secrets;
 pub use windows::windows;
 
 /// The version of everything in this module.

@@ -196,6 +196,40 @@ fn who_is_meant_must_be_clear() {
 }
 
 #[test]
+fn who_writes_it_wrongly_is_told_how_it_is_meant() {
+    let mut company = Company::new(4);
+    company.tables =
+        "\n[[access]]\nname = \"office\"\neverybody = true\nwindows = [\"mon-fri 08:00-18:00\"]\n\
+        zone = \"Europe/Berlin\"\n"
+            .to_owned();
+    let grant = [
+        "override", "grant", "p001", "--until", "2h", "--reason", "x",
+    ];
+    let (status, _, err) = run(&company, &grant);
+    assert_eq!(status, 1);
+    assert!(
+        err.contains("no directory was read yet; run `provost sync`"),
+        "{err}"
+    );
+    assert_eq!(run(&company, &["--quiet", "sync"]).0, 0);
+    let (status, _, err) = run(&company, &["override", "revoke", "o99"]);
+    assert_eq!(status, 1);
+    assert!(
+        err.contains("\"o99\"") && err.contains("`provost override list`"),
+        "{err}"
+    );
+    let (status, _, err) = run(&company, &["windows", "p001"]);
+    assert_eq!(status, 78);
+    assert!(err.contains("one person is named with --person"), "{err}");
+    let ics = ["windows", "--person", "p001", "--ics", "-"];
+    let (status, out, err) = run(&company, &ics);
+    assert_eq!(status, 0, "{err}");
+    assert!(out.starts_with("BEGIN:VCALENDAR\r\n"), "{out}");
+    assert!(out.ends_with("END:VCALENDAR\r\n"), "{out}");
+    assert!(!company.dir().join("-").exists());
+}
+
+#[test]
 fn the_trail_keeps_what_was_ordered() {
     let company = at_rest(4);
     let grant = |until: &str| {
@@ -241,6 +275,7 @@ fn the_trail_keeps_what_was_ordered() {
     assert_eq!(trail[0]["label"], "Person 1");
     let (_, out, _) = run(&company, &["override", "list", "--all", "--last", "2"]);
     assert!(out.contains("last 2") && !out.contains("replace"), "{out}");
+    assert!(out.contains(" grant    o7, Person 1, all targets"), "{out}");
 }
 
 /// Two applications, one of them frozen, and a directory that has moved on.

@@ -9,6 +9,7 @@ use crate::config::{Lean, moment};
 use crate::engine::people::Known;
 use crate::engine::{EngineError, Session};
 use crate::model::{Anchor, AuditEntry, AuditWhat, Override, OverrideEffect, SuspendReason};
+use crate::report::safe;
 
 /// For so many days at the most access may be granted beside the windows; whoever needs it longer needs other windows.
 pub const LONGEST_DAYS: i64 = 31;
@@ -247,7 +248,13 @@ impl Session {
         anchors.dedup();
         match anchors.as_slice() {
             [one] => Ok((*one).clone()),
-            _ => Ok(self.find_one(named)?.anchor),
+            _ => match self.find(named)?.as_slice() {
+                [] => Err(EngineError::Refused(format!(
+                    "no override is called \"{0}\", and nobody is known as that; `provost override list` shows those there are",
+                    safe::text(named)
+                ))),
+                _ => Ok(self.find_one(named)?.anchor),
+            },
         }
     }
 

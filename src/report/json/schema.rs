@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::orders::{FreezeStatusV1, Orders};
+use super::secrets::SecretsV1;
 use super::windows::WindowsV1;
 use super::{Document, Target};
 use crate::report::status;
@@ -27,6 +28,8 @@ enum Any<'a> {
     Windows(WindowsV1<'a>),
     /// Overrides, given, ended or listed.
     Orders(Orders<'a>),
+    /// The vault.
+    Secrets(SecretsV1<'a>),
 }
 
 /// The schema of everything that `--json` writes.

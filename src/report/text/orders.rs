@@ -134,7 +134,7 @@ pub fn trail(entries: &[AuditEntry], look: Look) -> String {
     }
     out.line(&look.paint(HEADING, &format!("Ordered so far, last {}", entries.len())));
     for entry in entries {
-        let mut parts = vec![format!("{} {:<7}", entry.at, entry.what.as_str())];
+        let mut parts = Vec::new();
         parts.extend(entry.about.as_deref().map(safe::text));
         parts.extend(entry.label.as_deref().map(safe::text));
         parts.push(
@@ -148,7 +148,8 @@ pub fn trail(entries: &[AuditEntry], look: Look) -> String {
         if !entry.reason.is_empty() {
             parts.push(safe::text(&entry.reason));
         }
-        out.line(&parts.join(", "));
+        let (at, what) = (entry.at, entry.what.as_str());
+        out.line(&format!("{at} {what:<8} {}", parts.join(", ")));
     }
     out.text
 }
