@@ -34,6 +34,7 @@ impl OneTarget<'_> {
             view: View::Sync,
             now: then,
             pace: None,
+            known_only: false,
         };
         let mut gathered = gather(&inputs, &**writer).await?;
         // What is known today is all there is to go by.

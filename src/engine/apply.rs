@@ -40,6 +40,8 @@ pub(super) struct Applying<'a> {
     pub stop: &'a CancellationToken,
     /// Whether only taking access away and giving it back is for now. The rest is left as if the run had been set aside.
     pub access_only: bool,
+    /// Why the application could not be asked, if it could not: then nothing but what moves access is begun.
+    pub unasked: Option<ConnectorError>,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
     /// Why nothing more may be begun, as of so many writes to our own records.
@@ -109,7 +111,7 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
         ..Progress::default()
     };
     let groups = || plan.changes().chunk_by(|a, b| rank(a) == rank(b));
-    let (first, rest): (Vec<_>, Vec<_>) = if by.access_only {
+    let (first, rest): (Vec<_>, Vec<_>) = if by.access_only || by.unasked.is_some() {
         groups().partition(|group| group.first().is_some_and(moves_access))
     } else {
         (groups().collect(), Vec::new())
@@ -125,7 +127,9 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
             apply_group(group, &mut progress, by).await?;
         }
     }
-    if !rest.is_empty() {
+    if let Some(error) = &by.unasked {
+        progress.applied.stopped.get_or_insert(error.clone());
+    } else if !rest.is_empty() {
         // The next edge must not wait for these.
         by.stop.cancel();
     }

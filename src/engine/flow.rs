@@ -11,11 +11,11 @@ use super::gather::{Gathered, Inputs, View, gather};
 use super::orders::frozen;
 use super::password::Passwords;
 use super::recover::{self, Recovered, recover};
-use super::result::{ChangeStatus, Retry, TargetReport};
+use super::result::{Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::taken::{self, Conflict, Earlier};
 use super::{EngineError, Session, Snapshot};
-use super::{heirs, letters};
+use super::{heirs, letters, remarks};
 use crate::config::TargetSpec;
 use crate::model::{Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
@@ -85,7 +85,7 @@ impl OneTarget<'_> {
         report.remarks = assumed
             .into_iter()
             .chain(recovered.filter(|remark| !remark.is_empty()))
-            .chain(resting(self.spec))
+            .chain(remarks::resting(self.spec))
             .chain(self.session.long_closing(self.spec)?)
             .collect();
         report.frozen = freeze;
@@ -107,14 +107,14 @@ impl OneTarget<'_> {
     /// whom the application does not show.
     async fn bring(&self, writer: &Arc<dyn AccountWriter>) -> Result<TargetReport, EngineError> {
         let reader: &dyn AccountReader = &**writer;
-        let recovered = self.recover(reader).await?;
+        let recovered = self.recover_anyway(reader).await?;
         recover::record(&self.spec.name, &self.session.state, &recovered)?;
         self.passwords().sweep(&self.session.state)?;
-        let remarks = recovered
+        let recovered: Vec<String> = recovered
             .into_iter()
             .map(|found| found.remark)
             .filter(|r| !r.is_empty())
-            .chain(resting(self.spec))
+            .chain(remarks::resting(self.spec))
             .collect();
         let mut earlier = Earlier::default();
         let (mut report, conflicts) = self.pass(writer, self.view, &earlier).await?;
@@ -136,8 +136,10 @@ impl OneTarget<'_> {
         }
         earlier.tell(&mut report);
         self.finish(writer, &mut report).await;
-        report.remarks = remarks;
-        report.remarks.extend(remaining(&report));
+        report.remarks.splice(0..0, recovered);
+        report
+            .remarks
+            .extend(remarks::remaining(self.spec, &report));
         report.remarks.extend(self.session.long_closing(self.spec)?);
         report.frozen = self.frozen()?;
         if report.frozen.is_some() {
@@ -201,7 +203,8 @@ impl OneTarget<'_> {
         earlier: &Earlier,
     ) -> Result<(TargetReport, Vec<Conflict>), EngineError> {
         let reader: &dyn AccountReader = &**writer;
-        let mut gathered = self.unless_stopped(self.gather(reader, &[], view)).await?;
+        let gathering = self.gather_anyway(reader, view);
+        let (mut gathered, unasked) = self.unless_stopped(gathering).await?;
         self.observe(&gathered)?;
         gathered.situation.live.taken = earlier.taken();
         let can = gathered.situation.capabilities;
@@ -211,10 +214,13 @@ impl OneTarget<'_> {
         let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
         plan.letters = self.letters(&plan)?;
         // Everything a plan is made from takes far more memory than the plan.
-        let digests = gathered.digests;
+        let (digests, waiting) = (gathered.digests, gathered.waiting);
         drop(gathered.situation);
         let mut report = self.judge(plan, earlier)?;
-        let conflicts = self.apply(writer, &mut report).await?;
+        report
+            .remarks
+            .extend(remarks::left_out(waiting, unasked.as_ref()));
+        let conflicts = self.apply(writer, unasked, &mut report).await?;
         settle(self.session, &self.spec.name, &digests, &settled, &report)?;
         heirs::forget(&self.session.state, &report)?;
         Ok((report, conflicts))
@@ -233,13 +239,16 @@ impl OneTarget<'_> {
         Ok(frozen(&self.session.state, &self.spec.name)?)
     }
 
-    async fn recover(&self, reader: &dyn AccountReader) -> Result<Vec<Recovered>, EngineError> {
+    pub(super) async fn recover(
+        &self,
+        reader: &dyn AccountReader,
+    ) -> Result<Vec<Recovered>, EngineError> {
         let state = &self.session.state;
         let now = self.session.clock.now();
         recover(&self.spec.name, state, reader, &self.spec.mapping, now).await
     }
 
-    async fn gather<'b>(
+    pub(super) async fn gather<'b>(
         &'b self,
         reader: &'b dyn AccountReader,
         recovered: &'b [Recovered],
@@ -249,7 +258,7 @@ impl OneTarget<'_> {
         gather(&inputs, reader).await
     }
 
-    fn inputs<'b>(
+    pub(super) fn inputs<'b>(
         &'b self,
         recovered: &'b [Recovered],
         view: View,
@@ -266,6 +275,7 @@ impl OneTarget<'_> {
                 true => self.session.pace(self.spec)?,
                 false => None,
             },
+            known_only: false,
         })
     }
 
@@ -343,6 +353,7 @@ impl OneTarget<'_> {
     async fn apply(
         &self,
         writer: &Arc<dyn AccountWriter>,
+        unasked: Option<ConnectorError>,
         report: &mut TargetReport,
     ) -> Result<Vec<Conflict>, EngineError> {
         let Some(verdict) = &report.verdict else {
@@ -361,6 +372,7 @@ impl OneTarget<'_> {
             book,
             stop: &self.session.stop,
             access_only: self.access_only,
+            unasked,
             progress: &self.session.apply_progress,
             halted: Mutex::default(),
         };
@@ -405,32 +417,11 @@ fn recent(meta: &TargetMeta, now: jiff::Timestamp) -> usize {
         .sum()
 }
 
-/// What access is left after passwords were fuzzed.
-fn remaining(report: &TargetReport) -> Option<String> {
-    let open = report
-        .results
-        .iter()
-        .filter(|result| {
-            matches!(
-                result.status,
-                ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
-            )
-        })
-        .filter(|result| result.change.leaves_sessions())
-        .count();
-    let people = if open == 1 { "account" } else { "accounts" };
-    (open > 0).then(|| {
-        format!(
-            "{open} {people} of {} had the password fuzzed and nothing else: sessions that are open and tokens that were given out stay usable until they end by themselves",
-            report.target
-        )
-    })
-}
-
 /// The first pass's plan is what was reviewed; a later pass adds its changes, results and what it found.
 fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
     taken::replace(&mut first, &second);
     first.results.extend(second.results);
+    first.remarks.extend(second.remarks);
     first.error = first.error.or(second.error);
     // What failed in the first pass may have been made in the second.
     let made = first.retry == Retry::Soon && first.unmade().next().is_none();
@@ -454,15 +445,4 @@ fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
         verdict.release = verdict.release.take().or(more.release);
     }
     first
-}
-
-/// How much of what is done in an application rests on guesses, for people.
-fn resting(spec: &TargetSpec) -> Option<String> {
-    let number = spec.connector.assumed().len();
-    let name = &spec.name;
-    (number > 0).then(|| {
-        format!(
-            "{name} rests on {number} assumed facts about the application; `provost check` names them, `provost probe {name}` verifies what can be verified"
-        )
-    })
 }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
 use super::heirs::heirs;
-use super::look::{correct, look};
+use super::look::{correct, is_known, look};
 use super::marks::{Marked, Marks};
 use super::orders::{Orders, orders};
 use super::recover::Recovered;
@@ -70,6 +70,8 @@ pub(super) struct Gathered<'a> {
     pub digests: Digests,
     /// Shadows that the live accounts correct.
     pub observed: Vec<Shadow>,
+    /// How many people were left out because they must be looked up first.
+    pub waiting: usize,
 }
 
 /// Everything that gathering needs besides the target's reader.
@@ -83,6 +85,8 @@ pub(super) struct Inputs<'a> {
     pub now: Timestamp,
     /// How fast the target takes access away, if closings are begun early there.
     pub pace: Option<Pace>,
+    /// Whether whoever must be looked up in the target first is left out, because it cannot be asked.
+    pub known_only: bool,
 }
 
 pub(super) async fn gather<'a>(
@@ -104,6 +108,11 @@ pub(super) async fn gather<'a>(
         shadows = Shadows::read(inputs, &due, listing)?;
     }
     let mut people = gather_people(inputs, due, listing, &orders, &mut digests, &mut shadows)?;
+    let everybody = people.len();
+    if inputs.known_only {
+        people.retain(|person| is_known(person, inputs));
+    }
+    let waiting = everybody - people.len();
     let failed = |error| EngineError::Target {
         target: inputs.spec.name.clone(),
         error,
@@ -140,6 +149,7 @@ pub(super) async fn gather<'a>(
         situation,
         digests,
         observed,
+        waiting,
     })
 }
 

@@ -117,6 +117,11 @@ fn questions_about(person: &Person, renames: bool, inputs: &Inputs<'_>) -> Vec<(
     questions
 }
 
+/// Whether somebody can be decided about without asking the target. A new name may wait for that; an end of access may not.
+pub(super) fn is_known(person: &Person, inputs: &Inputs<'_>) -> bool {
+    questions_about(person, false, inputs).is_empty()
+}
+
 /// Lists every account, and asks by id for those we know and the list does not have: a list alone proves no absence.
 /// Accounts that we know to be gone are not missed.
 async fn list(

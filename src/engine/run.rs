@@ -11,7 +11,7 @@ use super::gather::View;
 use super::result::{RunReport, TargetReport};
 use super::{EngineError, Session, Snapshot};
 use crate::store::StoreError;
-use crate::target::urgently;
+use crate::target::{until_set_aside, urgently};
 
 /// Where a run takes people from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -241,6 +241,7 @@ impl Session {
             return TargetReport::failed(target, &error);
         }
         let session = self.clone();
+        let stop = session.stop.clone();
         let work = async move {
             let one = OneTarget {
                 session: &session,
@@ -259,7 +260,8 @@ impl Session {
             work.await
         };
         // What happens inside is told as part of whatever it was begun for.
-        let run = tokio::spawn(work.instrument(tracing::Span::current()));
+        let work = until_set_aside(stop, work).instrument(tracing::Span::current());
+        let run = tokio::spawn(work);
         run.await.unwrap_or_else(|_panic| {
             TargetReport::failed(target, &EngineError::Panicked(target.to_owned()))
         })

@@ -180,6 +180,17 @@ impl Change {
                 .any(has)
     }
 
+    /// Whether nothing but a password keeps the person out once this is done: no connector can try whether an application
+    /// really took one that it said to have taken.
+    #[must_use]
+    pub fn rests_on_password(&self) -> bool {
+        let Action::Suspend(steps) = &self.action else {
+            return false;
+        };
+        let has = |wanted: &How| steps.contains(wanted) || self.done.contains(wanted);
+        has(&How::FuzzPassword) && !has(&How::Deactivate) && !has(&How::BlockLogin)
+    }
+
     /// Whether an identifying attribute of an existing account changes.
     #[must_use]
     pub fn is_rename(&self) -> bool {

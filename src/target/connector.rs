@@ -17,7 +17,9 @@ pub enum ConnectorError {
     #[error("temporary failure: {0}")]
     Transient(String),
     /// Too many requests. Nothing was changed; tried again after the pause.
-    #[error("the application asks to slow down")]
+    #[error(
+        "no more requests for now: the application asks to slow down, or its request budget is spent"
+    )]
     Throttled {
         /// How long the application asked to wait.
         retry_after: Option<Duration>,

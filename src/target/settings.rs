@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::http::Meter;
+use super::http::{Meter, Spent};
 use super::profile::{Given, Op, Profile, Use};
 
 /// How a target is spoken to.
@@ -44,6 +44,7 @@ impl ConnectorSettings {
         };
         if let Some(before) = before.http() {
             http.meter = before.meter.clone();
+            http.spent = before.spent.clone();
         }
     }
 
@@ -81,6 +82,8 @@ pub struct HttpSettings {
     pub requests_per_second: Option<u32>,
     /// And at most this many in each longer time.
     pub budgets: Vec<(Duration, u64)>,
+    /// What was spent of them, by every connection to this target.
+    pub spent: Spent,
     /// Requests side by side.
     pub parallelism: usize,
     /// How we prove who we are.

@@ -1,9 +1,13 @@
-//! Which requests may use the part of a budget that is kept for taking access away.
+//! What work knows about itself when it sends requests: whether it may use the part of a budget that is kept for taking
+//! access away, and whether it was set aside for something more urgent.
 //!
 //! An application that allows 1,000 requests an hour must not answer "too many" at six because titles were changed at five.
 
+use tokio_util::sync::CancellationToken;
+
 tokio::task_local! {
     static URGENT: ();
+    static STOP: CancellationToken;
 }
 
 /// Does work whose requests may use the reserved part of every budget: taking access away, and what an edge calls for.
@@ -11,7 +15,20 @@ pub async fn urgently<T>(work: impl Future<Output = T>) -> T {
     URGENT.scope((), work).await
 }
 
-/// Whether this is part of such work.
+/// Does work whose requests no longer wait for their turn once it is set aside. What was sent is waited for.
+pub async fn until_set_aside<T>(stop: CancellationToken, work: impl Future<Output = T>) -> T {
+    STOP.scope(stop, work).await
+}
+
+/// Whether this is part of urgent work.
 pub(super) fn is_urgent() -> bool {
     URGENT.try_with(|()| ()).is_ok()
+}
+
+/// Waits, unless the work that this is part of is or gets set aside: then `None`.
+pub(super) async fn or_set_aside<T>(waiting: impl Future<Output = T>) -> Option<T> {
+    match STOP.try_with(Clone::clone) {
+        Ok(stop) => stop.run_until_cancelled(waiting).await,
+        Err(_) => Some(waiting.await),
+    }
 }

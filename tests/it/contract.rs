@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange, Value};
-use provost::target::http::Meter;
+use provost::target::http::{Meter, Spent};
 use provost::target::sandbox::{Practice, SignIn};
 use provost::target::settings::{
     Auth, ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings,
@@ -62,6 +62,7 @@ pub fn scim(base: &str, token: &str) -> ScimSettings {
             body_limit: 16 << 20,
             requests_per_second: None,
             budgets: Vec::new(),
+            spent: Spent::default(),
             parallelism: 4,
             auth: Auth::Bearer(SecretString::from(token)),
             meter: Meter::default(),

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provost::target::http::Meter;
+use provost::target::http::{Meter, Spent};
 use provost::target::profile::{Given, Profile};
 use provost::target::settings::{Auth, HttpAppSettings, HttpSettings};
 use secrecy::SecretString;
@@ -53,6 +53,7 @@ pub fn settings(
             body_limit: 16 << 20,
             requests_per_second: None,
             budgets: Vec::new(),
+            spent: Spent::default(),
             parallelism: 8,
             auth: Auth::None,
             meter: Meter::default(),

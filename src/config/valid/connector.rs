@@ -12,7 +12,7 @@ use crate::config::raw::Section;
 use crate::config::suggest;
 use crate::model::{How, Problem};
 use crate::reconcile::mapping::Mapping;
-use crate::target::http::Meter;
+use crate::target::http::{Meter, Spent};
 use crate::target::sandbox::check_faults;
 use crate::target::settings::{ConnectorSettings, HttpSettings, SandboxSettings, ScimSettings};
 
@@ -208,6 +208,7 @@ fn http(section: &Section<'_>, outside: &dyn Outside) -> Option<HttpSettings> {
             .unwrap_or(16 << 20),
         requests_per_second: section.number("requests-per-second", 1..=10_000),
         budgets: Vec::new(),
+        spent: Spent::default(),
         parallelism: section.number("parallelism", 1..=64).unwrap_or(4) as usize,
         danger_plain,
         base: base?,

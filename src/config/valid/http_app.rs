@@ -15,7 +15,7 @@ use crate::config::raw::{Located, Section};
 use crate::config::{suggest, units};
 use crate::model::Problem;
 use crate::reconcile::mapping::Mapping;
-use crate::target::http::Meter;
+use crate::target::http::{Meter, Spent};
 use crate::target::profile::{Given, Op, Profile, Setting, SettingType, accepts};
 use crate::target::settings::{Auth, ConnectorSettings, HttpAppSettings, HttpSettings};
 
@@ -193,6 +193,7 @@ fn http(section: &Section<'_>, profile: &Profile, outside: &dyn Outside) -> Opti
             .unwrap_or(16 << 20),
         requests_per_second: section.number("requests-per-second", 1..=10_000).or(said),
         budgets: longer,
+        spent: Spent::default(),
         parallelism: parallelism.map_or(rules.parallelism, |number| number as usize),
         auth: Auth::None,
         meter: Meter::default(),

@@ -12,6 +12,7 @@ mod meter;
 mod origin;
 mod pace;
 mod shell;
+mod spent;
 mod tls;
 
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ pub use line::Line;
 pub use meter::{Class, Counted, Meter};
 pub use origin::{Origin, check_transport, encode, segment};
 pub use pace::retry_after;
+pub use spent::Spent;
 
 use self::auth::Credentials;
 use self::fault::Fault;
@@ -301,7 +303,11 @@ impl Http {
             },
             origin: Origin::new(&settings.base, settings.danger_plain)?,
             credentials,
-            pace: Pace::new(settings.requests_per_second, &settings.budgets),
+            pace: Pace::new(
+                settings.requests_per_second,
+                &settings.budgets,
+                settings.spent.clone(),
+            ),
             places: Semaphore::new(settings.parallelism.max(1)),
             meter: settings.meter.clone(),
         })

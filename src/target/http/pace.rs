@@ -1,6 +1,5 @@
 //! How fast a target is spoken to: our own rate limit, and the pause that the application asked for, shared by every request.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::spent::Spent;
 use crate::target::ConnectorError;
-use crate::target::urgent::is_urgent;
+use crate::target::urgent::{is_urgent, or_set_aside};
 
 /// The longest pause that is believed.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -19,40 +19,38 @@ const WAITED: Duration = Duration::from_secs(60);
 /// One part in so many of each budget is for taking access away, and for what an edge of a window calls for.
 const RESERVED: usize = 5;
 
-/// So many requests in any stretch of time of this length.
-#[derive(Debug)]
-struct Budget {
-    window: Duration,
-    most: usize,
-    spent: VecDeque<Instant>,
-}
-
 /// Rate limit and shared pause of one target.
 #[derive(Debug)]
 pub struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
-    budgets: Mutex<Vec<Budget>>,
+    /// So many requests in any stretch of time of this length.
+    budgets: Vec<(Duration, usize)>,
+    spent: Spent,
     until: Mutex<Option<Instant>>,
     streak: AtomicU32,
 }
 
 impl Pace {
-    /// At most so many requests a second, or no limit of ours; and at most so many in each longer time.
+    /// At most so many requests a second, or no limit of ours; and at most so many in each longer time, counting those that
+    /// were sent before.
     #[must_use]
-    pub fn new(requests_per_second: Option<u32>, budgets: &[(Duration, u64)]) -> Self {
+    pub fn new(
+        requests_per_second: Option<u32>,
+        budgets: &[(Duration, u64)],
+        spent: Spent,
+    ) -> Self {
         let limiter = requests_per_second.and_then(NonZeroU32::new).map(|rate| {
             // A burst of a tenth: a full second's burst plus its refill would be twice the rate.
             let burst = NonZeroU32::new(rate.get() / 10).unwrap_or(NonZeroU32::MIN);
             RateLimiter::direct(Quota::per_second(rate).allow_burst(burst))
         });
-        let budgets = budgets.iter().map(|(window, most)| Budget {
-            window: *window,
-            most: usize::try_from(*most).unwrap_or(usize::MAX),
-            spent: VecDeque::new(),
-        });
+        let budgets = budgets
+            .iter()
+            .map(|(window, most)| (*window, usize::try_from(*most).unwrap_or(usize::MAX)));
         Self {
             limiter,
-            budgets: Mutex::new(budgets.collect()),
+            budgets: budgets.collect(),
+            spent,
             until: Mutex::new(None),
             streak: AtomicU32::new(0),
         }
@@ -61,15 +59,19 @@ impl Pace {
     /// Waits until a request may be sent.
     ///
     /// # Errors
-    /// [`ConnectorError::Throttled`] if the application asked for a longer pause than a request waits for.
+    /// [`ConnectorError::Throttled`] if it takes longer than a request waits for, or the work that it is part of was set
+    /// aside meanwhile: nothing was sent.
     pub async fn ready(&self) -> Result<(), ConnectorError> {
         while let Some(left) = self.left().or_else(|| self.spend()) {
+            let throttled = ConnectorError::Throttled {
+                retry_after: Some(left),
+            };
             if left > WAITED {
-                return Err(ConnectorError::Throttled {
-                    retry_after: Some(left),
-                });
+                return Err(throttled);
             }
-            tokio::time::sleep(left).await;
+            // What was set aside would be sent behind the back of whoever goes first, or froze everything.
+            let waiting = or_set_aside(tokio::time::sleep(left));
+            waiting.await.ok_or(throttled)?;
         }
         if let Some(limiter) = &self.limiter {
             limiter.until_ready().await;
@@ -105,35 +107,9 @@ impl Pace {
     /// Takes one request from every budget, or says how long to wait until all have one. The last part of each is reserved.
     fn spend(&self) -> Option<Duration> {
         let urgent = is_urgent();
-        let mut budgets = self
-            .budgets
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let now = Instant::now();
-        let mut wait = Duration::ZERO;
-        for budget in budgets.iter_mut() {
-            let window = budget.window;
-            let gone = |at: &Instant| now.saturating_duration_since(*at) >= window;
-            while budget.spent.front().is_some_and(gone) {
-                budget.spent.pop_front();
-            }
-            let reserved = if urgent { 0 } else { budget.most / RESERVED };
-            let spent = budget.spent.len();
-            // So many must be long enough ago, and this is the last of them.
-            if let Some(over) = spent.checked_sub(budget.most.saturating_sub(reserved))
-                && let Some(last) = budget.spent.get(over)
-            {
-                let over = window.saturating_sub(now.saturating_duration_since(*last));
-                wait = wait.max(over.max(Duration::from_millis(1)));
-            }
-        }
-        if !wait.is_zero() {
-            return Some(wait);
-        }
-        for budget in budgets.iter_mut() {
-            budget.spent.push_back(now);
-        }
-        None
+        self.spent.spend(&self.budgets, |most| {
+            if urgent { most } else { most - most / RESERVED }
+        })
     }
 
     fn left(&self) -> Option<Duration> {
@@ -201,7 +177,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_are_shared() {
-        let pace = Pace::new(None, &[]);
+        let pace = Pace::new(None, &[], Spent::default());
         assert!(pace.left().is_none());
         assert_eq!(pace.throttled(None), (Duration::from_secs(1), true));
         assert_eq!(pace.throttled(None), (Duration::from_secs(2), true));
@@ -220,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn a_fifth_of_a_budget_is_kept_for_taking_access_away() {
         use crate::target::urgently;
-        let pace = Pace::new(None, &[(Duration::from_secs(3600), 10)]);
+        let pace = Pace::new(None, &[(Duration::from_secs(3600), 10)], Spent::default());
         for _ in 0..8 {
             assert_eq!(pace.ready().await, Ok(()));
         }
@@ -230,7 +206,7 @@ mod tests {
         }
         assert!(urgently(pace.ready()).await.is_err());
         // Spent by what is urgent, it is gone for all else too.
-        let pace = Pace::new(None, &[(Duration::from_millis(40), 5)]);
+        let pace = Pace::new(None, &[(Duration::from_millis(40), 5)], Spent::default());
         for _ in 0..5 {
             assert_eq!(urgently(pace.ready()).await, Ok(()));
         }
@@ -242,7 +218,11 @@ mod tests {
     #[tokio::test]
     async fn a_budget_is_spent_once() {
         let hour = Duration::from_secs(3600);
-        let pace = Pace::new(None, &[(hour, 2), (Duration::from_secs(60), 100)]);
+        let pace = Pace::new(
+            None,
+            &[(hour, 2), (Duration::from_secs(60), 100)],
+            Spent::default(),
+        );
         assert_eq!(pace.ready().await, Ok(()));
         assert_eq!(pace.ready().await, Ok(()));
         for _ in 0..2 {
@@ -251,5 +231,33 @@ mod tests {
             };
             assert!(retry_after.is_some_and(|left| left > hour - Duration::from_secs(60)));
         }
+    }
+
+    #[tokio::test]
+    async fn a_budget_outlives_the_connection() {
+        let (hour, spent) = (Duration::from_secs(3600), Spent::default());
+        let first = Pace::new(None, &[(hour, 3)], spent.clone());
+        assert_eq!(first.ready().await, Ok(()));
+        assert_eq!(first.ready().await, Ok(()));
+        let second = Pace::new(None, &[(hour, 3)], spent.clone());
+        assert_eq!(second.ready().await, Ok(()));
+        assert!(first.ready().await.is_err() && second.ready().await.is_err());
+        // Who has more from now on has spent as much as before.
+        let third = Pace::new(None, &[(hour, 4)], spent);
+        assert_eq!(third.ready().await, Ok(()));
+        assert!(third.ready().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_was_set_aside_waits_for_nothing() {
+        use crate::target::until_set_aside;
+        use tokio_util::sync::CancellationToken;
+        let minute = Duration::from_secs(60);
+        let pace = Pace::new(None, &[(minute, 1)], Spent::default());
+        assert_eq!(pace.ready().await, Ok(()));
+        let stop = CancellationToken::new();
+        let waiting = until_set_aside(stop.clone(), pace.ready());
+        let (waited, ()) = tokio::join!(waiting, async { stop.cancel() });
+        assert!(matches!(waited, Err(ConnectorError::Throttled { .. })));
     }
 }

@@ -5,13 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
-use provost::store::{Vault, VaultKey, VaultKeys};
 use secrecy::ExposeSecret as _;
 
 use super::search::{Haystack, Planted};
-use super::{KEY, MAPPING, PROFILE, echo, says};
+use super::{PROFILE, echo, says};
 use crate::company::Company;
 use crate::daemon::Service;
+use crate::support::scim_servers::BY_ANCHOR;
+use crate::support::secrets::{self, KEY};
 
 const SIGNING: &str = "whsec_Y0FuQXJ5LXdlYmhvb2svc2lnbmluZyt6fjk=";
 /// What the signing secret is underneath.
@@ -45,13 +46,8 @@ fn company(app: &str, hook: &str) -> Company {
     company.extra = "review-first-run = false\ncredentials = \"managed\"\n\
         suspend = { default = [\"fuzz-password\", \"deactivate\"] }";
     company.can = "set-password = true\nforce-change = true\n";
-    let put = |name: &str, text: &str| {
-        let path = company.dir().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        format!("file:{}", path.display())
-    };
-    put("echo.toml", MAPPING);
+    let put = |name: &str, text: &str| secrets::put(company.dir(), name, text);
+    put("echo.toml", BY_ANCHOR);
     put("echo.profile.toml", &profile());
     let tables = format!(
         "\n[secrets]\nkey = \"{}\"\n\n[delivery]\ntype = \"webhook\"\nurl = \"{hook}/letters\"\nsecret = \"{}\"\n\
@@ -93,7 +89,7 @@ fn said(company: &Company, hay: &mut Haystack) {
     }
 }
 
-fn secrets(company: &Company, issued: &[String]) -> Vec<Planted> {
+fn planted(company: &Company, issued: &[String]) -> Vec<Planted> {
     let mut all: Vec<Planted> = [
         ("signing secret", SIGNING),
         ("signing secret, as bytes", SIGNS),
@@ -104,11 +100,7 @@ fn secrets(company: &Company, issued: &[String]) -> Vec<Planted> {
     .into();
     let tokens = issued.iter().map(|token| Planted::new(token, token));
     all.extend(tokens);
-    let keys = VaultKeys {
-        current: VaultKey::read(KEY.as_bytes(), "test").unwrap(),
-        old: Vec::new(),
-    };
-    let vault = Vault::open(&company.state(), &keys).unwrap();
+    let vault = secrets::vault(&company.state());
     for label in vault.labels().unwrap() {
         let secret = vault.reveal(&label).unwrap().unwrap();
         all.push(Planted::new(&label.to_string(), secret.expose_secret()));
@@ -156,9 +148,9 @@ async fn neither_a_rotated_token_nor_the_secret_of_a_webhook_shows_anywhere() {
         let name = path.file_name().unwrap().to_string_lossy();
         name.ends_with(".secret") || name == "vault.key" || path == kept
     });
-    let secrets = secrets(&company, &issued);
-    let made = secrets.iter().filter(|one| one.name.contains("managed"));
+    let planted = planted(&company, &issued);
+    let made = planted.iter().filter(|one| one.name.contains("managed"));
     assert!(made.count() >= 3, "passwords were made");
-    let found = hay.search(&secrets);
+    let found = hay.search(&planted);
     assert_eq!(found, Vec::<String>::new(), "{found:#?}");
 }
