@@ -141,13 +141,14 @@ impl World {
         match turn {
             Turn::Window(n) => super::toggle(&mut self.shut, n),
             Turn::Operator(n) => super::toggle(&mut self.imposed, n),
-            Turn::Disabled(n) | Turn::Contractor(n) => {
+            Turn::Disabled(n) => {
                 if let Some(entry) = self.directory.get_mut(&n) {
-                    let flag = match turn {
-                        Turn::Disabled(_) => &mut entry.disabled,
-                        _ => &mut entry.contractor,
-                    };
-                    *flag ^= true;
+                    entry.disabled ^= true;
+                }
+            }
+            Turn::Contractor(n) => {
+                if let Some(entry) = self.directory.get_mut(&n) {
+                    entry.contractor ^= true;
                 }
             }
             Turn::Leaves(n) => {
@@ -302,9 +303,12 @@ fn reasons() -> impl Strategy<Value = Vec<Turn>> {
     prop::collection::vec(turn(), 2..8).prop_map(|turns| {
         let leaves: BTreeSet<u8> = turns
             .iter()
-            .filter_map(|turn| match turn {
-                Turn::Leaves(n) => Some(*n),
-                _ => None,
+            .filter_map(|turn| {
+                if let Turn::Leaves(n) = turn {
+                    Some(*n)
+                } else {
+                    None
+                }
             })
             .collect();
         let about = |turn: &Turn| match turn {

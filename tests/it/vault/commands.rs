@@ -38,6 +38,22 @@ fn key(path: &Path) -> VaultKey {
     VaultKey::read(&fs::read(path).unwrap(), "file").unwrap()
 }
 
+/// What is found is told as JSON as well.
+fn told_to_programs(config: &Path) {
+    let (code, text) = provost(config, &["--json", "secrets", "verify"]);
+    let at = text.find('{').unwrap_or_else(|| panic!("{text}"));
+    let until = text.rfind('}').unwrap();
+    let found: serde_json::Value = serde_json::from_str(&text[at..=until]).unwrap();
+    assert_eq!(
+        (code, &found["version"], &found["kind"]),
+        (0, &1.into(), &"secrets".into())
+    );
+    assert_eq!(
+        (&found["secrets"], &found["old-key"]),
+        (&1.into(), &false.into())
+    );
+}
+
 #[test]
 fn a_key_is_made_used_and_rotated_out() {
     let company = Company::new(2);
@@ -76,18 +92,7 @@ fn a_key_is_made_used_and_rotated_out() {
         "{text}"
     );
     assert!(!text.contains(secret(1).expose_secret()));
-    let (code, text) = provost(&config, &["--json", "secrets", "verify"]);
-    let at = text.find('{').unwrap_or_else(|| panic!("{text}"));
-    let until = text.rfind('}').unwrap();
-    let found: serde_json::Value = serde_json::from_str(&text[at..=until]).unwrap();
-    assert_eq!(
-        (code, &found["version"], &found["kind"]),
-        (0, &1.into(), &"secrets".into())
-    );
-    assert_eq!(
-        (&found["secrets"], &found["old-key"]),
-        (&1.into(), &false.into())
-    );
+    told_to_programs(&config);
 
     // The wrong key alone is told for what it is, and nothing begins.
     configure(&company, &format!("key = \"file:{}\"", second.display()));
