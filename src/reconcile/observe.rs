@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Account, Life, Shadow};
+use crate::model::{Account, How, Life, Shadow};
 
 /// The shadow as it should be recorded after its account was read, or `None` if that changes nothing.
 ///
@@ -23,6 +23,11 @@ pub fn observe(shadow: &Shadow, account: Option<&Account>, now: Timestamp) -> Op
             if let Some(held) = &account.entitlements {
                 // Ours is what we granted and is still there.
                 seen.entitlements.retain(|name| held.contains(name));
+                // A removal that nobody knew the end of took effect.
+                let begun = seen.suspended_by.contains(&How::RemoveEntitlements);
+                if begun && held.is_empty() {
+                    seen.pending.retain(|how| *how != How::RemoveEntitlements);
+                }
             }
         }
     }

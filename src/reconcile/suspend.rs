@@ -141,7 +141,11 @@ fn is_done(case: &Case<'_>, how: &How) -> bool {
         }
         How::RemoveEntitlements => match case.live.and_then(|live| live.entitlements.as_ref()) {
             Some(held) => held.is_empty(),
-            None => ours,
+            // Between lists there is nothing to take but what we granted.
+            None => {
+                ours || shadow
+                    .is_some_and(|s| s.entitlements.is_empty() && !s.pending.contains(how))
+            }
         },
         How::RevokeSessions | How::Reassign(_) => ours,
     }
