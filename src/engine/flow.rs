@@ -211,7 +211,9 @@ impl OneTarget<'_> {
         if can.inherits && can.delete {
             heirs::keep(&self.inputs(&[], view)?, &gathered.situation.people)?;
         }
-        let Reconciled { mut plan, settled } = reconcile(&gathered.situation);
+        let mut decided = reconcile(&gathered.situation);
+        earlier.spare(&mut decided);
+        let Reconciled { mut plan, settled } = decided;
         plan.letters = self.letters(&plan)?;
         // Everything a plan is made from takes far more memory than the plan.
         let (digests, waiting) = (gathered.digests, gathered.waiting);

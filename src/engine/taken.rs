@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::result::{ChangeStatus, TargetReport};
+use super::result::{ChangeResult, ChangeStatus, TargetReport};
 use crate::model::{Action, Anchor, Change, Notice, Value};
 use crate::reconcile::mapping::Mapping;
-use crate::reconcile::name_of;
+use crate::reconcile::{Reconciled, name_of};
 
 /// So many passes are made because of refused names: one more than there are alternatives usually.
 const TRIES: usize = 12;
@@ -30,6 +30,8 @@ pub(super) struct Earlier {
     /// Whose accounts were created or linked.
     pub created: BTreeSet<Anchor>,
     refused: BTreeMap<(String, String), Refused>,
+    /// Whose changes failed: for them this run is over.
+    failed: BTreeSet<Anchor>,
     passes: usize,
 }
 
@@ -64,16 +66,25 @@ impl Earlier {
         let plan = report.plan.as_ref();
         let waits = plan.is_some_and(|plan| !plan.pending.is_empty()) && !created.is_empty();
         self.created.extend(created);
+        self.failed.extend(failed(report));
         let before = self.refused.len();
         for Conflict { change, said } in conflicts {
             if let Some((name, value)) = refused(change, said, mapping) {
                 let (change, value) = (Arc::clone(change), value.clone());
-                let refused = Refused { change, value };
-                self.refused.insert(name, refused);
+                self.failed.remove(&change.anchor);
+                self.refused.insert(name, Refused { change, value });
             }
         }
         let tries = self.refused.len() > before && self.passes < TRIES;
         waits || tries
+    }
+
+    /// Leaves those alone whose changes failed in a pass before: what was refused is not asked again in the same run.
+    /// They stay unsettled, and the next run decides about them.
+    pub(super) fn spare(&self, decided: &mut Reconciled) {
+        let failed = &self.failed;
+        decided.plan.changes.retain(|c| !failed.contains(&c.anchor));
+        decided.settled.retain(|anchor, _| !failed.contains(anchor));
     }
 
     /// Tells people which names were refused.
@@ -106,8 +117,16 @@ fn refused<'a>(
         .map(|rule| rule.name.as_str())
         .collect();
     let said = said.to_lowercase();
-    let words: BTreeSet<&str> = said.split(|c: char| !c.is_alphanumeric()).collect();
-    let named = |name: &str| words.contains(name.to_lowercase().as_str());
+    // "E-mail", "user name" and "first_name" are written in several ways.
+    let plain = said.replace(['-', '_'], "");
+    let words = plain.split(|c: char| !c.is_alphanumeric());
+    let words: BTreeSet<&str> = words
+        .chain(said.split(|c: char| !c.is_alphanumeric()))
+        .collect();
+    let named = |name: &str| {
+        let name = name.to_lowercase();
+        words.contains(name.as_str()) || words.contains(name.replace(['-', '_'], "").as_str())
+    };
     let some_named = change.attributes.iter().any(|a| named(&a.name));
     let sent: Vec<(&str, &Value)> = change
         .attributes
@@ -123,6 +142,18 @@ fn refused<'a>(
     let only = meant.next().is_none();
     let others = mapping.with_alternatives().any(|other| other == *name);
     (only && others).then(|| (name_of(name, value), *value))
+}
+
+/// Whose changes failed in a pass. An outcome that nobody knows is another thing: it is read before anything is decided.
+fn failed(report: &TargetReport) -> impl Iterator<Item = Anchor> {
+    let failed = |result: &&ChangeResult| {
+        matches!(
+            result.status,
+            ChangeStatus::Failed(_) | ChangeStatus::Partly(_)
+        )
+    };
+    let results = report.results.iter().filter(failed);
+    results.map(|result| result.change.anchor.clone())
 }
 
 /// Whose accounts were created or linked in a pass.
@@ -214,6 +245,9 @@ mod tests {
             None,
             "another one"
         );
+        for said in ["The E-Mail address is in use", "e_mail: taken"] {
+            assert_eq!(named(&[("login", "ada"), ("email", "x")], said), None);
+        }
     }
 
     #[test]
