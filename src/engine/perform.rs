@@ -8,8 +8,8 @@ use super::password;
 use super::result::ChangeStatus;
 use super::step::{Doing, first, in_doubt};
 use crate::model::{
-    Account, AccountDraft, AccountPatch, Action, Change, CredentialMode, Effect, Life, Password,
-    PasswordState, PasswordStep, Shadow,
+    Account, AccountDraft, AccountPatch, Action, Change, CredentialMode, Effect, How, Life,
+    Password, PasswordState, PasswordStep, Shadow,
 };
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::{fold, remember};
@@ -84,11 +84,34 @@ pub(super) async fn perform(
         // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
         Action::Entitle => Ok(None),
     };
+    let (answer, idle) = idle(answer, intent);
     let missing = match &answer {
         Ok(account) => first_password(&doing, account.as_ref()).await,
         Err(_) => None,
     };
-    conclude(change, intent, answer, missing, bench)
+    let mut performed = conclude(change, intent, answer, missing, bench);
+    if let (Some(why), ChangeStatus::Done) = (idle, &performed.status) {
+        performed.status = ChangeStatus::DoneWith(why);
+    }
+    performed
+}
+
+/// A password that nobody is asked for takes no access away: such a step counts as done, with a remark, where another
+/// step took the access away before it, and where access is given back. Else it failed, and what comes later must close.
+fn idle(
+    answer: Result<Option<Account>, ConnectorError>,
+    intent: &Intent,
+) -> (Result<Option<Account>, ConnectorError>, Option<String>) {
+    let Err(ConnectorError::Idle(why)) = answer else {
+        return (answer, None);
+    };
+    let by = |how: &How| how.stops_access() && *how != How::FuzzPassword;
+    let before = intent.before.as_ref();
+    let closed = before.is_some_and(|shadow| shadow.suspended_by.iter().any(by));
+    if matches!(intent.action, Action::Suspend(_)) && !closed {
+        return (Err(ConnectorError::Rejected(why)), None);
+    }
+    (Ok(None), Some(why))
 }
 
 /// What an answer of the target means for a change and its shadow.
@@ -129,7 +152,9 @@ async fn first_password(doing: &Doing<'_>, account: Option<&Account>) -> Option<
         Some(account) => doing.set_password_of(&account.id, then).await,
         None => doing.set_password(then).await.map(|_none| ()),
     };
+    // Whoever is not asked for a password here needs no first one.
     set.err()
+        .filter(|error| !matches!(error, ConnectorError::Idle(_)))
 }
 
 /// The account that a change asks for.
@@ -330,6 +355,7 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         | ConnectorError::Rejected(_)
         | ConnectorError::Ambiguous(_)
         | ConnectorError::Handed(_)
+        | ConnectorError::Idle(_)
         | ConnectorError::Protocol(_) => None,
     };
     let doing = intent.summary.clone();
@@ -384,7 +410,6 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
 /// After a lost answer: what is believed, and whether the account must be read before anything else is decided.
 /// Where a repetition is harmless, repeating is better than asking.
 fn unknown(intent: &Intent, before: Option<&Shadow>, doing: String) -> (Shadow, bool) {
-    use crate::model::How;
     let mut shadow = in_doubt(intent)
         .or_else(|| before.cloned())
         .unwrap_or_else(|| intent.after.clone());
@@ -401,7 +426,6 @@ fn unknown(intent: &Intent, before: Option<&Shadow>, doing: String) -> (Shadow, 
 /// After a refusal: nothing happened, but for the entitlements that went before the one that was refused, and a refused
 /// password is not sent again.
 fn turned_down(intent: &Intent, before: &Shadow, error: &ConnectorError) -> Shadow {
-    use crate::model::How;
     let refused = matches!(error, ConnectorError::Rejected(_));
     match first(intent) {
         Some((How::RemoveEntitlements, true)) => in_doubt(intent).unwrap_or_else(|| before.clone()),

@@ -121,6 +121,7 @@ fn is_about_one(error: &ConnectorError) -> bool {
         | ConnectorError::Rejected(_)
         | ConnectorError::Ambiguous(_)
         | ConnectorError::Handed(_)
+        | ConnectorError::Idle(_)
         | ConnectorError::Protocol(_) => true,
         ConnectorError::Transient(_)
         | ConnectorError::Throttled { .. }

@@ -17,7 +17,7 @@ use crate::target::ConnectorError;
 pub enum ChangeStatus {
     /// Made and confirmed.
     Done,
-    /// Made, but the application holds something else than was sent, as said.
+    /// Made, but the application holds something else than was sent, or nothing comes of it, as said.
     DoneWith(String),
     /// Some of it was made, then something failed, as said; the next run goes on there.
     Partly(String),
@@ -108,7 +108,7 @@ impl Retry {
                 retry_after: Some(pause),
             } => Self::After(*pause),
             ConnectorError::Unauthorised(_) => Self::Late,
-            ConnectorError::Handed(_) => Self::No,
+            ConnectorError::Handed(_) | ConnectorError::Idle(_) => Self::No,
             ConnectorError::Throttled { retry_after: None }
             | ConnectorError::Transient(_)
             | ConnectorError::Conflict(_)

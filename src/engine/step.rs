@@ -4,7 +4,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::perform::{Bench, still_theirs, update};
 use crate::model::{
-    Account, AccountId, AccountPatch, Action, Change, How, MembershipChange, PasswordStep, Shadow,
+    Account, AccountId, AccountPatch, Action, Cause, Change, How, MembershipChange, PasswordStep,
+    Shadow,
 };
 use crate::store::Intent;
 use crate::target::{AfterLogin, ConnectorError};
@@ -102,9 +103,16 @@ impl Doing<'_> {
     }
 
     async fn switch(&self, active: Option<bool>, login_allowed: Option<bool>) -> Answer {
+        let closes = active == Some(false) || login_allowed == Some(false);
+        // The strongest reason comes first in the set.
+        let reason = self.change.suspended_after.first().filter(|_| closes);
         let patch = AccountPatch {
             active,
             login_allowed,
+            cause: reason.map(|reason| Cause {
+                reason: *reason,
+                day: self.bench.mapping.day(self.bench.now),
+            }),
             ..AccountPatch::default()
         };
         update(self.intent, &patch, self.bench).await

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Value;
+use super::{SuspendReason, Value};
 
 /// The id a target gave to an account. Opaque: it may be a number, a UUID or a name, and is percent-encoded in URLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -50,6 +50,17 @@ pub struct AccountPatch {
     pub active: Option<bool>,
     /// The new state of the login switch.
     pub login_allowed: Option<bool>,
+    /// Why a switch is set off, for applications that keep it. It asks for no change by itself.
+    pub cause: Option<Cause>,
+}
+
+/// Why and when access is taken away, for applications that keep it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cause {
+    /// The strongest of the reasons.
+    pub reason: SuspendReason,
+    /// The day on which it happens, by the clock of the mapping's zone.
+    pub day: jiff::civil::Date,
 }
 
 /// Accounts to add to and remove from one entitlement.

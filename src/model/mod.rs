@@ -23,7 +23,7 @@ pub mod shell;
 mod suspend;
 mod value;
 
-pub use account::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange};
+pub use account::{Account, AccountDraft, AccountId, AccountPatch, Cause, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
 pub use audit::{AuditEntry, AuditWhat, Freeze};
 pub use capability::Capabilities;

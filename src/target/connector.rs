@@ -42,6 +42,10 @@ pub enum ConnectorError {
     /// Nobody but a person can do it, and a person was asked to. It counts when it is confirmed, and not before.
     #[error("awaiting confirmation: {0}")]
     Handed(String),
+    /// Nothing was sent, because it would change nothing: another system checks this account's password. The caller
+    /// decides whether that is enough.
+    #[error("without effect: {0}")]
+    Idle(String),
     /// The answer made no sense (wrong type, not JSON, an HTML page, another account). Counts towards stopping the target.
     #[error("unexpected answer: {0}")]
     Protocol(String),
@@ -60,6 +64,7 @@ impl ConnectorError {
             Self::Rejected(text) => Self::Rejected(change(text)),
             Self::Ambiguous(text) => Self::Ambiguous(change(text)),
             Self::Handed(text) => Self::Handed(change(text)),
+            Self::Idle(text) => Self::Idle(change(text)),
             Self::Protocol(text) => Self::Protocol(change(text)),
         }
     }

@@ -1,14 +1,18 @@
 //! The applications that Provost exists for: shipped mappings and profiles through the real binary, against simulators.
 
+mod collisions;
 mod company;
 mod contract;
 mod facts;
 mod heirs;
+mod hr;
 mod ldap;
 mod leavers;
+mod leaving;
 mod others;
 mod servicetrade;
 mod story;
+mod three;
 mod worklist;
 mod worklist_more;
 mod worklist_sent;

@@ -37,6 +37,7 @@ const DEACTIVATE: AccountPatch = AccountPatch {
     attributes: BTreeMap::new(),
     active: Some(false),
     login_allowed: None,
+    cause: None,
 };
 
 #[tokio::test]

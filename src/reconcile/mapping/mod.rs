@@ -118,6 +118,12 @@ impl Mapping {
         &self.sources
     }
 
+    /// The day of a moment, in the zone of dates that name none.
+    #[must_use]
+    pub fn day(&self, at: jiff::Timestamp) -> jiff::civil::Date {
+        at.to_zoned(self.library.zone.clone()).date()
+    }
+
     /// Whether any attribute refers to another person.
     #[must_use]
     pub fn has_references(&self) -> bool {

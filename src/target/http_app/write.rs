@@ -9,7 +9,7 @@ use super::HttpApp;
 use super::account::{by_name, with_id};
 use super::answer::Reply;
 use super::request::Added;
-use crate::model::{Account, AccountDraft, AccountId, AccountPatch, Value};
+use crate::model::{Account, AccountDraft, AccountId, AccountPatch, Cause, Value};
 use crate::target::profile::expr::plain;
 use crate::target::profile::{Call, Op, Scope};
 use crate::target::{AfterLogin, ConnectorError};
@@ -136,8 +136,10 @@ impl HttpApp {
             };
             let fields = self.wire(&values, &own)?;
             way.scope = std::mem::take(&mut way.scope).with_json("fields", &fields);
+            let names_it = call.item.is_some() || call.capture.iter().any(|(name, _)| name == "id");
             let reply = self.step(call, &mut way).await;
             let reply = reply.map_err(|error| unfinished(error, way.got("id").as_deref()))?;
+            let names_it = names_it && reply.is_some();
             if let (Some(reply), Some(expr)) = (reply, &call.item) {
                 item = expr
                     .json(&reply.scope)
@@ -150,8 +152,13 @@ impl HttpApp {
                     .map_err(|error| ConnectorError::Ambiguous(error.to_string()))?;
                 way.got.insert("id".to_owned(), Json::from(id));
             }
-            if let Some(id) = way.got("id") {
-                way.scope = std::mem::take(&mut way.scope).with_json("id", &Json::from(id));
+            match way.got("id") {
+                Some(id) => {
+                    way.scope = std::mem::take(&mut way.scope).with_json("id", &Json::from(id))
+                }
+                // Whatever comes next needs it: the account must be looked for first.
+                None if names_it => break,
+                None => {}
             }
         }
         self.created(way.got("id"), item).await
@@ -233,13 +240,14 @@ impl HttpApp {
                 continue;
             };
             let op = if wanted { on } else { off };
+            let scope = because(scope.clone(), patch.cause.filter(|_| !wanted));
             if !able {
                 return Err(ConnectorError::Rejected(format!(
                     "this target cannot do \"{}\"",
                     off.name()
                 )));
             }
-            self.steps(op, scope.clone()).await?;
+            self.steps(op, scope).await?;
         }
         let held = self.item(id).await?.ok_or_else(missing)?;
         let after = self.account(&held).await?;
@@ -337,6 +345,17 @@ impl HttpApp {
             ));
         }
         let scope = self.existing(Op::SetPassword, id).await?;
+        if let Some(elsewhere) = &self.profile.account.password_elsewhere {
+            let current = self.item(id).await?;
+            let current =
+                current.ok_or_else(|| ConnectorError::NotFound(format!("account {id}")))?;
+            let scope = self.base.clone().with_json("item", &current);
+            if elsewhere.holds(&scope).map_err(ConnectorError::Protocol)? {
+                return Err(ConnectorError::Idle(format!(
+                    "the password of account {id} is checked by another system, so one set here stops nobody; none was set"
+                )));
+            }
+        }
         let scope = scope
             .with_json("password", &Json::from(password.expose_secret()))
             .with_json("force_change", &Json::from(then == AfterLogin::Change));
@@ -362,6 +381,16 @@ impl HttpApp {
         let current = self.item(id).await?;
         let current = current.ok_or_else(|| ConnectorError::NotFound(format!("account {id}")))?;
         Ok(scope.with_json("current", &current))
+    }
+}
+
+/// The scope of a switch that is set off, with why and when.
+fn because(scope: Scope, cause: Option<Cause>) -> Scope {
+    match cause {
+        Some(cause) => scope
+            .with_json("reason", &Json::from(cause.reason.as_str()))
+            .with_json("today", &Json::from(cause.day.to_string())),
+        None => scope,
     }
 }
 

@@ -147,6 +147,7 @@ fn account(root: &Node<'_>, making: &mut Making<'_>, around: Evidence) -> Option
             "active",
             "login-allowed",
             "skip",
+            "password-elsewhere",
             "evidence",
             "comment",
         ],
@@ -164,6 +165,7 @@ fn account(root: &Node<'_>, making: &mut Making<'_>, around: Evidence) -> Option
         active: making.expr(&node, "active", &["item"]),
         login_allowed: making.expr(&node, "login-allowed", &["item"]),
         skip: making.expr(&node, "skip", &["item"]),
+        password_elsewhere: making.expr(&node, "password-elsewhere", &["item"]),
         evidence: Evidence::read(&node, making, around),
         id: id?,
     };

@@ -163,6 +163,8 @@ pub struct AccountRules {
     pub login_allowed: Option<Expr>,
     /// Whether it is no account of a person.
     pub skip: Option<Expr>,
+    /// Whether another system checks its password, so that one set here opens and shuts nothing.
+    pub password_elsewhere: Option<Expr>,
     /// How sure that is.
     pub evidence: Evidence,
 }

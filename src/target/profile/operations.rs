@@ -26,9 +26,8 @@ fn shape(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
             &["id", "fields", "account", "current"],
             &["item", "attributes"],
         ),
-        Op::Deactivate | Op::Reactivate | Op::BlockLogin | Op::AllowLogin => {
-            (&["id", "current"], &[])
-        }
+        Op::Deactivate | Op::BlockLogin => (&["id", "current", "reason", "today"], &[]),
+        Op::Reactivate | Op::AllowLogin => (&["id", "current"], &[]),
         Op::RevokeSessions => (&["id", "current"], &[]),
         Op::Delete => (&["id", "current", "to"], &[]),
         Op::SetPassword => (&["id", "current", "password", "force_change"], &[]),

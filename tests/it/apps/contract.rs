@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost::model::{Account, AccountDraft, AccountId, AccountPatch, MembershipChange, Value};
+use provost::model::{
+    Account, AccountDraft, AccountId, AccountPatch, Cause, MembershipChange, SuspendReason, Value,
+};
 use provost::target::{AccountWriter, ConnectorError};
 
 use super::company::Company;
@@ -115,6 +117,14 @@ impl Trial<'_> {
                 "{what}"
             );
         }
+    }
+
+    /// A name that only the application knows to be taken.
+    async fn collides(&self, name: &str) {
+        let refused = self.target.create(&self.draft(name, &[])).await;
+        let conflict = matches!(refused, Err(ConnectorError::Conflict(_)));
+        assert!(conflict, "{}: {refused:?}", self.what);
+        assert_eq!(self.find(name).await.len(), 0, "{}", self.what);
     }
 
     async fn switch(&self, id: &AccountId) {
@@ -273,7 +283,39 @@ async fn securitytrax_keeps_the_contract() {
             );
             assert_eq!(ledger.count("delete"), 0);
         });
+        leaves_and_collides(&sim, &trial).await;
     }
+}
+
+/// A leaver's reason and day are written with the switch, whatever the method; a name that only the application knows is a
+/// conflict, and nobody is made.
+async fn leaves_and_collides(sim: &Sim<securitytrax::Securitytrax>, trial: &Trial<'_>) {
+    let what = &trial.what;
+    let id = trial.find("more1").await[0].id.clone();
+    for (reason, day) in [
+        (SuspendReason::SourceDisabled, ""),
+        (SuspendReason::Leaver, "2031-12-24"),
+    ] {
+        let cause = Some(Cause {
+            reason,
+            day: jiff::civil::date(2031, 12, 24),
+        });
+        for active in [true, false] {
+            let patch = AccountPatch {
+                active: Some(active),
+                cause: cause.filter(|_| !active),
+                ..AccountPatch::default()
+            };
+            let changed = trial.target.update(&id, &patch).await;
+            assert_eq!(changed.unwrap().active, Some(active), "{what}");
+        }
+        sim.within(|app| {
+            let user = app.named("more1").unwrap().1;
+            assert_eq!(user.text("last_day"), day, "{reason}: {what}");
+        });
+    }
+    sim.within(|app| app.strangers.insert("stranger".to_owned()));
+    trial.collides("stranger").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -288,9 +330,10 @@ async fn smartertrack_keeps_the_contract() {
             "agents"
         };
         company.target += &format!(
-            "user = \"{}\"\nuser-password = \"{}\"\naccounts = \"{accounts}\"\n",
+            "user = \"{}\"\nuser-password = \"{}\"\naccounts = \"{accounts}\"\npassword = \"{}\"\n",
             smartertrack::SERVICE.0,
             company.secret("password", smartertrack::SERVICE.1),
+            setting.get("password").replace("absent", "off"),
         );
         let target = company.connect().await;
         let can = target.capabilities().clone();
@@ -314,12 +357,29 @@ async fn smartertrack_keeps_the_contract() {
             change: ("displayName", "Countess"),
             entitlement: "Manager",
         };
-        if setting.is("new-id", "nowhere") {
+        trial.run().await;
+        sim.within(|app| app.strangers.insert("stranger".to_owned()));
+        trial.collides("stranger").await;
+        if !setting.is("password", "property") {
             continue;
         }
-        trial.run().await;
+        // Whose password Active Directory checks gets none here.
+        let id = trial.find("ada").await[0].id.clone();
+        sim.within(|app| {
+            let known = app.users.values_mut().filter(|user| user.username == "ada");
+            known.for_each(|user| user.by_directory = true);
+        });
+        let before = sim.ledger(|ledger| ledger.count("password"));
+        let password = secrecy::SecretString::from("Random-1234567890");
+        let then = provost::target::AfterLogin::Keep;
+        let set = target.set_password(&id, &password, then).await;
+        assert!(
+            matches!(set, Err(ConnectorError::Idle(_))),
+            "{set:?}: {setting}"
+        );
+        assert_eq!(sim.ledger(|ledger| ledger.count("password")), before);
     }
-    assert!(whole >= 2);
+    assert!(whole >= 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -361,6 +421,8 @@ async fn salestrekker_keeps_the_contract() {
             continue;
         }
         trial.run().await;
+        sim.within(|app| app.strangers.insert("stranger@example.com".to_owned()));
+        trial.collides("stranger").await;
         sim.ledger(|ledger| assert_eq!(ledger.count("mail"), 6, "one invitation each"));
     }
 }

@@ -8,10 +8,10 @@ use provost::engine::{self, Clock, Request, RunReport, Session};
 use provost::model::Outcome;
 
 use super::company::Company;
-use super::others::salestrekker;
+use super::three::salestrekker;
 use crate::support::process::await_some;
-use crate::support::sim::Sim;
-use crate::support::sim::salestrekker::{SERVICE, Salestrekker};
+use crate::support::sim::salestrekker::{SERVICE, SWITCHES, Salestrekker};
+use crate::support::sim::{Setting, Sim};
 
 /// A run so many days from now.
 async fn run_in(company: &Company, days: i64) -> RunReport {
@@ -45,8 +45,7 @@ fn id(sim: &Sim<Salestrekker>, mail: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_deleted_leaves_everything_to_the_manager_or_the_named_heir() {
-    let mut app = salestrekker();
-    app.company.people.truncate(6);
+    let mut app = salestrekker(&Setting::first(SWITCHES), 6);
     // Person 4's manager will not be there any more.
     app.company.person(4).manager = Some(3);
     let service = id(&app.sim, SERVICE.0);
@@ -63,6 +62,8 @@ async fn who_is_deleted_leaves_everything_to_the_manager_or_the_named_heir() {
             ("D1", "deal", &two),
             ("C1", "contact", &two),
             ("T1", "task", &four),
+            ("N1", "note", &four),
+            ("D2", "deal", &manager),
         ] {
             app.belongings
                 .insert(thing.to_owned(), (kind, owner.clone()));
@@ -94,6 +95,8 @@ async fn who_is_deleted_leaves_everything_to_the_manager_or_the_named_heir() {
         assert_eq!(app.belongings["D1"], ("deal", manager.clone()));
         assert_eq!(app.belongings["C1"], ("contact", manager.clone()));
         assert_eq!(app.belongings["T1"], ("task", service.clone()));
+        assert_eq!(app.belongings["N1"], ("note", service.clone()));
+        assert_eq!(app.ledger.count("reassign"), 4, "once each");
         assert!(!app.users.contains_key(&two) && !app.users.contains_key(&three));
         assert_eq!(app.users.len(), 4);
     });

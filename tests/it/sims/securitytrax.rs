@@ -49,8 +49,7 @@ impl Client {
     }
 
     fn create(&mut self, name: &str, more: &Value) -> Answer {
-        let mut attributes =
-            json!({"username": name, "fname": "Ada", "lname": name, "email": "a@example.com"});
+        let mut attributes = json!({"username": name, "fname": "Ada", "lname": name, "email": format!("{name}@example.com")});
         for (key, value) in more.as_object().into_iter().flatten() {
             attributes[key] = value.clone();
         }
@@ -146,7 +145,7 @@ fn documents_are_json_api() {
     );
     assert_eq!(
         client.app.named("ada").unwrap().1.text("email"),
-        "a@example.com"
+        "ada@example.com"
     );
 }
 

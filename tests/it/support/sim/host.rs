@@ -41,6 +41,8 @@ struct Inside<A> {
     calls: Vec<String>,
     /// So many calls in a row, then one 429.
     burst: Option<(usize, usize)>,
+    /// So many were refused with 429.
+    throttled: usize,
 }
 
 /// A running simulator; it ends when this value is dropped.
@@ -68,6 +70,7 @@ impl<A: Application> Sim<A> {
             faults: Vec::new(),
             calls: Vec::new(),
             burst: None,
+            throttled: 0,
         }));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&inside);
@@ -117,6 +120,11 @@ impl<A: Application> Sim<A> {
     /// From now on, every call after so many is refused once with 429; `None` ends that.
     pub fn throttle_every(&self, calls: Option<usize>) {
         self.inside().burst = calls.map(|calls| (calls, 0));
+    }
+
+    /// How many calls were refused with 429 so far.
+    pub fn throttled(&self) -> usize {
+        self.inside().throttled
     }
 
     /// The operations asked for so far; forgets them.
@@ -186,6 +194,7 @@ fn judge<A: Application>(call: &Call, inside: &Mutex<Inside<A>>) -> (Option<Harm
         *count += 1;
         if *count > *every {
             *count = 0;
+            inside.throttled += 1;
             return (None, throttled(0));
         }
     }

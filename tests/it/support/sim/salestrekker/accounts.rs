@@ -143,11 +143,8 @@ impl Salestrekker {
             return Err("Roles can be set for existing accounts only".to_owned());
         }
         let email = field("email");
-        if self
-            .users
-            .values()
-            .any(|user| user.text("email").eq_ignore_ascii_case(&email))
-        {
+        let held = |user: &User| user.text("email").eq_ignore_ascii_case(&email);
+        if self.strangers.contains(&email) || self.users.values().any(held) {
             return Err("An account with this e-mail address already exists".to_owned());
         }
         let mut user = User {

@@ -83,6 +83,8 @@ pub struct Salestrekker {
     pub ledger: Ledger,
     /// The users by id.
     pub users: BTreeMap<String, User>,
+    /// Addresses of users of other organisations, whom no list shows here.
+    pub strangers: BTreeSet<String>,
     /// Workflows by id: name and members.
     pub workflows: BTreeMap<String, (&'static str, BTreeSet<String>)>,
     /// Deals, contacts, tasks and notes: kind and owner by id.
@@ -102,6 +104,7 @@ impl Salestrekker {
             setting,
             ledger: Ledger::default(),
             users: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             workflows: BTreeMap::new(),
             belongings: BTreeMap::new(),
             page: 40,

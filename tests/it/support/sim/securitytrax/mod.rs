@@ -35,6 +35,14 @@ pub const SWITCHES: &[Switch] = &[
         options: &[("attributes", Assumed), ("action", Assumed)],
     },
     Switch {
+        name: "put",
+        options: &[("replaces", Assumed), ("merges", Assumed)],
+    },
+    Switch {
+        name: "email",
+        options: &[("unique", Assumed), ("any", Assumed)],
+    },
+    Switch {
         name: "mail-unless-refused",
         options: &[("yes", HelpPage), ("no", Assumed)],
     },
@@ -108,6 +116,8 @@ pub struct Securitytrax {
     pub ledger: Ledger,
     /// The users by id.
     pub users: BTreeMap<i64, User>,
+    /// User names that are taken although no list shows their holders.
+    pub strangers: BTreeSet<String>,
     /// Permission groups by id.
     pub groups: BTreeMap<&'static str, &'static str>,
     /// Office locations by id.
@@ -131,6 +141,7 @@ impl Securitytrax {
             setting,
             ledger: Ledger::default(),
             users: BTreeMap::from([(1, service)]),
+            strangers: BTreeSet::new(),
             groups: BTreeMap::from([("1", "Technicians"), ("2", "Sales Reps"), ("3", "Office")]),
             locations: BTreeMap::from([("1", "North"), ("2", "South")]),
             page: 50,

@@ -135,10 +135,18 @@ impl Securitytrax {
             return Self::error(404, "there is no such user", None);
         };
         let name = user.text("username").to_owned();
-        let changed = match self.write(id, &mut user, &given) {
+        let mut changed = match self.write(id, &mut user, &given) {
             Ok(changed) => changed,
             Err(refused) => return refused,
         };
+        if self.setting.is("update", "PUT") && self.setting.is("put", "replaces") {
+            let held = std::mem::take(&mut user.attributes);
+            let (kept, gone): (Map<_, _>, Map<_, _>) = held
+                .into_iter()
+                .partition(|(key, _)| given.contains_key(key));
+            changed.extend(gone.keys().map(|key| format!("{key}=")));
+            user.attributes = kept;
+        }
         for change in changed {
             self.ledger.note("set", &name, change);
         }
@@ -171,13 +179,10 @@ impl Securitytrax {
             if !KNOWN.contains(&key.as_str()) {
                 return Err(Self::error(422, "no such attribute", Some(key)));
             }
-            if key == "username" && self.taken(id, &text(value)) {
+            if self.taken(id, key, &text(value)) {
                 let status = self.setting.get("conflict").parse().unwrap_or(422);
-                return Err(Self::error(
-                    status,
-                    "username has already been taken",
-                    Some("username"),
-                ));
+                let what = format!("{key} has already been taken");
+                return Err(Self::error(status, &what, Some(key)));
             }
             if ["active", "can_login"].contains(&key.as_str()) && !value.is_boolean() {
                 return Err(Self::error(422, "must be yes or no", Some(key)));
@@ -202,9 +207,11 @@ impl Securitytrax {
         Ok(changed)
     }
 
-    fn taken(&self, id: i64, username: &str) -> bool {
+    fn taken(&self, id: i64, key: &str, value: &str) -> bool {
+        let unique = key == "username" || key == "email" && self.setting.is("email", "unique");
         let mut others = self.users.iter().filter(|(other, _)| **other != id);
-        others.any(|(_, user)| user.text("username").eq_ignore_ascii_case(username))
+        let held = others.any(|(_, user)| user.text(key).eq_ignore_ascii_case(value));
+        unique && (held || key == "username" && self.strangers.contains(value))
     }
 
     /// The flags around a password, each on its own: changing, notifying, generating, forcing another at the next login.

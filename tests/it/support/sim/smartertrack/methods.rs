@@ -122,10 +122,7 @@ impl Smartertrack {
                 return Err((1, format!("The {name} is required")));
             }
         }
-        let taken = |other: &User| other.username.eq_ignore_ascii_case(&user.username);
-        if self.users.values().any(taken) {
-            return Err((2, "The username already exists".to_owned()));
-        }
+        self.free(0, &user)?;
         self.counter += 1;
         let id = self.counter;
         let detail = format!(
@@ -139,6 +136,21 @@ impl Smartertrack {
         } else {
             Ok(String::new())
         }
+    }
+
+    /// Whether nobody else has the name, or the address where addresses are unique.
+    fn free(&self, id: i64, user: &User) -> Result<(), (i32, String)> {
+        let others = || self.users.iter().filter(|(other, _)| **other != id);
+        let same = |held: &str, wanted: &str| held.eq_ignore_ascii_case(wanted);
+        let stranger = id == 0 && self.strangers.contains(&user.username);
+        if stranger || others().any(|(_, other)| same(&other.username, &user.username)) {
+            return Err((2, "The username already exists".to_owned()));
+        }
+        let mail = others().any(|(_, other)| same(&other.email, &user.email));
+        if self.setting.is("email", "unique") && mail {
+            return Err((7, "The e-mail address already exists".to_owned()));
+        }
+        Ok(())
     }
 
     fn id(&self, request: &Request) -> Result<i64, (i32, String)> {
@@ -206,10 +218,7 @@ impl Smartertrack {
                 }
             }
         }
-        let mut others = self.users.iter().filter(|(other, _)| **other != id);
-        if others.any(|(_, other)| other.username.eq_ignore_ascii_case(&user.username)) {
-            return Err((2, "The username already exists".to_owned()));
-        }
+        self.free(id, &user)?;
         for (verb, detail) in notes {
             self.ledger.note(verb, &user.username, detail);
         }

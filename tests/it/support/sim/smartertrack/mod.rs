@@ -44,6 +44,10 @@ pub const SWITCHES: &[Switch] = &[
         options: &[("by-name", Vendor), ("by-name-and-order", Assumed)],
     },
     Switch {
+        name: "email",
+        options: &[("unique", Assumed), ("any", Assumed)],
+    },
+    Switch {
         name: "force-change",
         options: &[("no", Vendor), ("yes", Vendor)],
     },
@@ -93,6 +97,8 @@ pub struct Smartertrack {
     pub ledger: Ledger,
     /// The users by id.
     pub users: BTreeMap<i64, User>,
+    /// User names that are taken although no list shows their holders.
+    pub strangers: BTreeSet<String>,
     /// Roles that exist; those that make somebody an agent.
     pub roles: BTreeMap<&'static str, bool>,
     counter: i64,
@@ -113,6 +119,7 @@ impl Smartertrack {
             setting,
             ledger: Ledger::default(),
             users: BTreeMap::from([(1, service)]),
+            strangers: BTreeSet::new(),
             roles: BTreeMap::from([
                 ("Administrator", true),
                 ("Agent", true),
