@@ -154,7 +154,7 @@ impl HttpApp {
             }
             match way.got("id") {
                 Some(id) => {
-                    way.scope = std::mem::take(&mut way.scope).with_json("id", &Json::from(id))
+                    way.scope = std::mem::take(&mut way.scope).with_json("id", &Json::from(id));
                 }
                 // Whatever comes next needs it: the account must be looked for first.
                 None if names_it => break,

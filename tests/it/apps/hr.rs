@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::story::App;
 use super::three::{securitytrax, smartertrack};
 use crate::support::sim::securitytrax::{self as st, Securitytrax};
 use crate::support::sim::smartertrack as tr;
@@ -32,10 +33,21 @@ fn theirs(app: &Securitytrax, name: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn id(app: &App<Securitytrax>, name: &str) -> String {
+    let found = app.sim.within(|app| app.named(name).map(|(id, _)| id));
+    found.unwrap().to_string()
+}
+
 /// The whole life of person 2, with every way of changing a user.
 fn lives_and_leaves(setting: &Setting) {
     let what = setting.to_string();
     let mut app = securitytrax(setting, 8);
+    joins(&mut app, &what);
+    moves(&mut app, &what);
+    leaves(&mut app, &what);
+}
+
+fn joins(app: &mut App<Securitytrax>, what: &str) {
     for number in [6, 7] {
         app.company.person(number).groups.insert("Contractors");
     }
@@ -43,18 +55,11 @@ fn lives_and_leaves(setting: &Setting) {
     app.company.person(2).more.insert("hireDate", hired);
     app.settle("joiners", 3);
     assert_eq!(app.count("create"), 6, "no contractor: {what}");
-    let boss = app
-        .sim
-        .within(|app| app.named("p000").map(|(id, _)| id))
-        .unwrap();
-    let mate = app
-        .sim
-        .within(|app| app.named("p001").map(|(id, _)| id))
-        .unwrap();
+    let boss = id(app, "p000");
     app.sim.within(|app| {
         let user = app.named("p002").unwrap().1;
         assert_eq!(user.text("hire_date"), "2026-03-01", "{what}");
-        assert_eq!(user.reports_to, Some(boss.to_string()), "{what}");
+        assert_eq!(user.reports_to, Some(boss), "{what}");
         assert!(
             user.text("payroll_identifier").ends_with("000000000002"),
             "{what}"
@@ -66,8 +71,11 @@ fn lives_and_leaves(setting: &Setting) {
         }
         app.ledger.turn_page();
     });
+}
 
-    // Another manager, another office, another name, and a shut window with everything that it takes.
+/// Another manager, another office, another name, and a shut window with everything that it takes.
+fn moves(app: &mut App<Securitytrax>, what: &str) {
+    let mate = id(app, "p001");
     app.company.person(2).manager = Some(1);
     app.company.person(2).office = "South";
     app.company.person(2).sn = "Moved".to_owned();
@@ -96,8 +104,11 @@ fn lives_and_leaves(setting: &Setting) {
     });
     app.company.tables = usual;
     app.settle("open again", 3);
+}
 
-    // Somebody becomes a contractor, which is no leaving; somebody else leaves.
+/// Somebody becomes a contractor, which is no leaving; somebody else leaves.
+fn leaves(app: &mut App<Securitytrax>, what: &str) {
+    let mate = id(app, "p001");
     app.company.person(5).groups.insert("Contractors");
     app.company.leave(2);
     app.company.sync(&[0, 13]);
@@ -111,7 +122,7 @@ fn lives_and_leaves(setting: &Setting) {
             days.iter().any(|day| day == user.text("last_day")),
             "{what}"
         );
-        assert_eq!(user.reports_to, Some(mate.to_string()), "{what}");
+        assert_eq!(user.reports_to, Some(mate), "{what}");
         assert_eq!(user.text("hire_date"), "2026-03-01", "{what}");
         assert!(
             user.text("payroll_identifier").ends_with("000000000002"),

@@ -87,16 +87,14 @@ pub(super) fn securitytrax(setting: &Setting, people: usize) -> App<Securitytrax
         users.map(|(_, user)| one(user)).collect::<BTreeMap<_, _>>()
     };
     let wanted = |company: &Company| {
-        let location = |person: &Person| if person.office == "North" { "1" } else { "2" };
         let contractor = |person: &&Person| person.groups.contains("Contractors");
         let one = |person: &Person| {
-            let mut roles = Vec::new();
-            if person.groups.contains("SecurityTrax Technicians") {
-                roles.push(format!("1@{}", location(person)));
-            }
-            if person.groups.contains("SecurityTrax Sales") {
-                roles.push(format!("2@{}", location(person)));
-            }
+            let location = if person.office == "North" { "1" } else { "2" };
+            let groups = ["SecurityTrax Technicians", "SecurityTrax Sales"];
+            let held = (1..)
+                .zip(groups)
+                .filter(|(_, group)| person.groups.contains(group));
+            let roles: Vec<String> = held.map(|(id, _)| format!("{id}@{location}")).collect();
             let wanted = text(&[
                 ("active", yes(true)),
                 ("login", yes(true)),
