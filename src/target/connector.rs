@@ -68,6 +68,16 @@ impl ConnectorError {
             Self::Protocol(text) => Self::Protocol(change(text)),
         }
     }
+
+    /// What an error means once the application has said that it did what was asked: doing it again could do it twice,
+    /// so it is only ever resolved by reading.
+    #[must_use]
+    pub fn after(self, done: &str) -> Self {
+        if matches!(self, Self::Ambiguous(_)) {
+            return self;
+        }
+        Self::Ambiguous(format!("{done}, but {self}"))
+    }
 }
 
 /// One thing that an online check found out about a target.

@@ -1,6 +1,7 @@
 //! The SCIM connector against services that misbehave as applications: they ignore, forget, repeat and miscount.
 
 mod bulk;
+mod created;
 mod groups;
 mod modes;
 mod passwords;

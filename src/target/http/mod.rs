@@ -435,10 +435,17 @@ impl Http {
             ))));
         }
         if (status.is_redirection() && !call.lenient) || status.is_informational() {
-            return Ok(done(Err(ConnectorError::Protocol(format!(
+            let what = format!(
                 "{}: redirects are not followed; check the base URL",
                 self.describe(call, &answer)
-            )))));
+            );
+            // "See other" is what comes after something was done (RFC 9110 §15.4.4).
+            let acted = status == StatusCode::SEE_OTHER && answer.intent == Intent::Write;
+            return Ok(done(Err(if acted {
+                ConnectorError::Ambiguous(what)
+            } else {
+                ConnectorError::Protocol(what)
+            })));
         }
         let excused =
             (call.optional || call.lenient) && status == StatusCode::INTERNAL_SERVER_ERROR;

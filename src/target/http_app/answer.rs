@@ -351,9 +351,15 @@ fn default(call: &Call, answer: &Answer, text: String) -> Verdict {
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => ConnectorError::Conflict(text),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => ConnectorError::Transient(text),
         StatusCode::GONE => ConnectorError::Protocol(text),
-        status if status.is_redirection() => ConnectorError::Protocol(format!(
-            "{text}: redirects are not followed; check the address"
-        )),
+        status if status.is_redirection() => {
+            let text = format!("{text}: redirects are not followed; check the address");
+            // "See other" is what comes after something was done (RFC 9110 §15.4.4).
+            if status == StatusCode::SEE_OTHER && !call.reads {
+                ConnectorError::Ambiguous(text)
+            } else {
+                ConnectorError::Protocol(text)
+            }
+        }
         status if status.is_server_error() && faulted(answer) => ConnectorError::Rejected(text),
         status if status.is_server_error() && call.reads => ConnectorError::Transient(text),
         status if status.is_server_error() => ConnectorError::Ambiguous(text),

@@ -56,7 +56,7 @@ impl HttpApp {
             let scope = way.scope.clone().with_json("each", &element);
             let reply = self.make(call, &scope, &Added::default()).await?;
             for (name, expr) in &call.capture {
-                let found = expr.json(&reply.scope).map_err(ConnectorError::Protocol)?;
+                let found = expr.json(&reply.scope).map_err(|why| unread(call, why))?;
                 way.got.extend(found.map(|found| (name.clone(), found)));
             }
             last = Some(reply);
@@ -134,7 +134,8 @@ impl HttpApp {
             let Some(own) = self.claimed(Op::Create, call, &names) else {
                 continue;
             };
-            let fields = self.wire(&values, &own)?;
+            let fields = self.wire(&values, &own);
+            let fields = fields.map_err(|error| unfinished(error, way.got("id").as_deref()))?;
             way.scope = std::mem::take(&mut way.scope).with_json("fields", &fields);
             let names_it = call.item.is_some() || call.capture.iter().any(|(name, _)| name == "id");
             let reply = self.step(call, &mut way).await;
@@ -177,17 +178,22 @@ impl HttpApp {
             ));
         };
         let id = AccountId(id);
+        let read = self.read_created(&id, item).await;
+        read.map_err(|error| unfinished(error, Some(&id.0)))
+    }
+
+    async fn read_created(
+        &self,
+        id: &AccountId,
+        item: Option<Json>,
+    ) -> Result<Account, ConnectorError> {
         if let Some(item) = item {
             let items = self.detailed(vec![item]).await?;
             if let Some(item) = items.first() {
                 return self.account(item).await;
             }
         }
-        let found = self
-            .item(&id)
-            .await
-            .map_err(|error| unfinished(error, Some(&id.0)))?;
-        match found {
+        match self.item(id).await? {
             Some(item) => self.account(&item).await,
             None => Err(ConnectorError::Ambiguous(format!(
                 "account {id} was created but does not exist (yet)"
@@ -404,12 +410,19 @@ fn first_password() -> Result<Json, ConnectorError> {
     Ok(Json::from(format!("{text}-aA1")))
 }
 
+/// An answer that lacks what the profile takes from it: to a write, it says that something was done.
+fn unread(call: &Call, why: String) -> ConnectorError {
+    if call.reads {
+        ConnectorError::Protocol(why)
+    } else {
+        ConnectorError::Ambiguous(format!("{}: it was done, but {why}", call.fact))
+    }
+}
+
 /// A create that broke: before there is an account it is what it is; afterwards the account must be read.
 fn unfinished(error: ConnectorError, id: Option<&str>) -> ConnectorError {
     match (id, error) {
-        (Some(id), error) => ConnectorError::Ambiguous(format!(
-            "account {id} was created, but a later call failed: {error}"
-        )),
+        (Some(id), error) => error.after(&format!("account {id} was created")),
         // An endpoint that does not exist is not a missing account.
         (None, ConnectorError::NotFound(why)) => ConnectorError::Protocol(why),
         (None, error) => error,

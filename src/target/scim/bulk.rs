@@ -131,7 +131,7 @@ impl ScimConnector {
         let error = match answer {
             Ok(answer) if answer.status.is_success() => match answer.json() {
                 Ok(json) => return self.judge_bulk(&json, operations),
-                Err(error) => error,
+                Err(error) => error.after("the application answered that it created accounts"),
             },
             Ok(answer) if refuses_bulk(answer.status) => {
                 // Nothing was performed: it was announced and does not work, at least not at this size.
@@ -175,7 +175,11 @@ impl ScimConnector {
         let status = status(result).ok_or_else(unsaid)?;
         let response = lookup(result, "response").filter(|response| response.is_object());
         if status.is_success() {
-            return self.created_in_bulk(result, response, operation);
+            return self
+                .created_in_bulk(result, response, operation)
+                .map_err(|error| {
+                    error.after("the application answered that the account was created")
+                });
         }
         let body = response.map(Json::to_string).unwrap_or_default();
         let answer = Answer::part(status, body.into_bytes());

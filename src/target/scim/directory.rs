@@ -103,11 +103,17 @@ impl ScimConnector {
             Some(None) => Err(ConnectorError::Rejected(format!(
                 "several groups are called \"{name}\"; rename all but one"
             ))),
-            None if self.settings.create_groups => {
-                let id = self.create_group(name).await?;
-                names.insert(name.to_owned(), Some(id.clone()));
-                Ok((id, true))
-            }
+            None if self.settings.create_groups => match self.create_group(name).await {
+                Ok(id) => {
+                    names.insert(name.to_owned(), Some(id.clone()));
+                    Ok((id, true))
+                }
+                Err(error) => {
+                    // It may exist now: whoever asks next looks first.
+                    directory.listed = None;
+                    Err(error)
+                }
+            },
             None => Err(ConnectorError::NotFound(format!(
                 "no group is called \"{name}\"; create it in the application or allow create-groups"
             ))),
@@ -122,13 +128,13 @@ impl ScimConnector {
             .await?;
         self.api
             .success(&answer, &format!("create group \"{name}\""))?;
-        if !answer.is_empty()
-            && let Some(id) = wire::id(&answer.json()?)
-        {
+        // It exists from here on: what its answer lacks is read, and never a reason to create it again.
+        if let Some(id) = answer.json().ok().as_ref().and_then(wire::id) {
             return Ok(id);
         }
-        if let Some(location) = &answer.location {
-            return self.api.origin().id_in(location, GROUPS);
+        let location = answer.location.as_deref();
+        if let Some(id) = location.and_then(|to| self.api.origin().id_in(to, GROUPS).ok()) {
+            return Ok(id);
         }
         let mut anew = Directory::default();
         anew.fill(&self.groups().await?.unwrap_or_default());

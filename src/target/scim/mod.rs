@@ -179,6 +179,18 @@ impl ScimConnector {
         if !answer.status.is_success() {
             return Err(self.refused(&answer, draft));
         }
+        self.confirmed(&answer, draft, &extra)
+            .await
+            .map_err(|error| error.after("the application answered that the account was created"))
+    }
+
+    /// The account that a successful POST made.
+    async fn confirmed(
+        &self,
+        answer: &Answer,
+        draft: &AccountDraft,
+        extra: &[Field],
+    ) -> Result<Account, ConnectorError> {
         let mut resource = if answer.is_empty() {
             Json::Null
         } else {
@@ -186,7 +198,7 @@ impl ScimConnector {
         };
         // Without id and name it is not the whole resource.
         if wire::id(&resource).is_none() {
-            resource = self.created(&answer, draft).await?;
+            resource = self.created(answer, draft).await?;
         } else if json::text(&resource, "userName").is_none() {
             let id = wire::id(&resource).unwrap_or_default();
             resource = self.api.resource(USERS, &id).await?.ok_or_else(|| {
@@ -209,12 +221,18 @@ impl ScimConnector {
         error
     }
 
-    /// The account that a successful POST made, when its answer does not hold it.
+    /// The account that a successful POST made, when its answer does not hold it. An address that is not ours to follow
+    /// is as good as none.
     async fn created(&self, answer: &Answer, draft: &AccountDraft) -> Result<Json, ConnectorError> {
+        let mut found = "it cannot be found".to_owned();
         if let Some(location) = &answer.location {
-            let id = self.api.origin().id_in(location, USERS)?;
-            if let Some(resource) = self.api.resource(USERS, &id).await? {
-                return Ok(resource);
+            match self.api.origin().id_in(location, USERS) {
+                Ok(id) => {
+                    if let Some(resource) = self.api.resource(USERS, &id).await? {
+                        return Ok(resource);
+                    }
+                }
+                Err(why) => found = format!("{found} ({why})"),
             }
         }
         for name in ["userName", "externalId"] {
@@ -231,10 +249,9 @@ impl ScimConnector {
                 }
             }
         }
-        Err(ConnectorError::Ambiguous(
-            "the application answered that the account was created, but it cannot be found"
-                .to_owned(),
-        ))
+        Err(ConnectorError::Ambiguous(format!(
+            "the application answered that the account was created, but {found}"
+        )))
     }
 }
 

@@ -394,6 +394,29 @@ async fn a_create_that_breaks_in_the_middle_is_for_reading() {
     assert!(calls[1].target.ends_with("/users/1/title"));
 }
 
+#[tokio::test]
+async fn what_cannot_be_read_of_a_new_account_is_no_reason_to_create_it_again() {
+    let odd = profile(PAGE, OPEN).replace(
+        "capture = { id = \"answer.id\" }",
+        "capture = { id = \"answer.id | int\" }\nitem = \"answer\"",
+    );
+    for (text, body) in [
+        (&odd, json!({"id": "seven"})),
+        (&odd, json!({"id": {"a": 1}})),
+        (&plain(PAGE), json!({})),
+        (&plain(PAGE), json!({"id": [1]})),
+    ] {
+        let shown = body.to_string();
+        let stub = Stub::start(move |_| reply(201, &body)).await;
+        let app = connect(settings(&stub.base, text, &[], &[])).await;
+        let made = app.create(&ada()).await;
+        assert!(
+            matches!(made, Err(ConnectorError::Ambiguous(_))),
+            "{shown}: {made:?}"
+        );
+    }
+}
+
 const SOAP: &str = r#"
 version = 1
 application = "Soap"

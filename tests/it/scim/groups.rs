@@ -3,10 +3,12 @@
 use std::sync::Mutex;
 
 use provost::model::{AccountId, MembershipChange};
+use provost::target::scim::ScimConnector;
 use provost::target::{AccountReader, AccountWriter, ConnectorError};
 use serde_json::{Value as Json, json};
 
 use super::{connect, missing, one, page, start, user};
+use crate::contract::scim;
 use crate::http::stub::{Reply, Request, Stub, answer, json as reply};
 
 /// Applies membership operations as a service does that removes everybody when it does not understand who.
@@ -274,4 +276,50 @@ async fn whatever_a_search_says_no_group_is_mistaken_or_made_twice() {
         drop(target.set_members(&joins("Nobody's")).await);
         assert_eq!(made(), 1, "{how:?}");
     }
+}
+
+#[tokio::test]
+async fn a_group_whose_creation_was_answered_badly_is_not_created_again() {
+    let made = Mutex::new(Vec::<Json>::new());
+    let blind = Mutex::new(false);
+    let here = Stub::start(move |request| {
+        let mut made = made.lock().unwrap();
+        let mut blind = blind.lock().unwrap();
+        match request.method.as_str() {
+            "POST" => {
+                made.push(json!({"id": "g", "displayName": "Staff", "members": []}));
+                *blind = true;
+                answer(
+                    201,
+                    "Location: https://elsewhere.example/Groups/g\r\n",
+                    "<html>",
+                )
+            }
+            // Right after the creation the list cannot be read, once.
+            "GET" if std::mem::take(&mut *blind) => reply(403, &json!({})),
+            "GET" if request.is("GET", "/scim/Groups?") && start(request) == 1 => {
+                page(made.len(), &made)
+            }
+            "GET" if request.is("GET", "/scim/Groups?") => page(made.len(), &[]),
+            "GET" if request.is("GET", "/scim/Groups/g") => reply(200, &group(&["b".to_owned()])),
+            "PATCH" => answer(204, "", ""),
+            _ => missing(),
+        }
+    })
+    .await;
+    let mut settings = scim(&here.base, "t");
+    settings.create_groups = true;
+    let target = ScimConnector::connect(settings).await.unwrap();
+    let change = MembershipChange {
+        entitlement: "Staff".to_owned(),
+        add: [AccountId("b".to_owned())].into(),
+        ..MembershipChange::default()
+    };
+    assert!(target.set_members(&change).await.is_err());
+    assert_eq!(target.set_members(&change).await, Ok(()));
+    let posts = here
+        .calls()
+        .into_iter()
+        .filter(|call| call.starts_with("POST"));
+    assert_eq!(posts.count(), 1);
 }
