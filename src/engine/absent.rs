@@ -4,23 +4,13 @@
 //! directory knows nobody by that anchor, or only outside of what it is searched for. Few are asked about: many at once are
 //! no ordinary day, and wait for the next complete read. Whatever goes wrong here proves nothing.
 
-use std::collections::BTreeSet;
-
 use super::{EngineError, Session};
-use crate::model::{Anchor, Life, Shortfall};
+use crate::model::{Anchor, Life};
+use crate::reconcile::absence::{self, Again, Said};
 use crate::source::{AnchorRead, FetchRequest, Source};
 
 /// More people than this are not asked about.
 pub(super) const ASKED: usize = 25;
-
-/// What the directory said when it was asked again.
-#[derive(Debug, Default)]
-pub(super) struct Again {
-    /// Not there, or outside of what is searched.
-    pub confirmed: BTreeSet<Anchor>,
-    /// There after all: the read lacks people.
-    pub contradicted: Option<Shortfall>,
-}
 
 impl Session {
     /// Asks again about those whom a complete read lacks for the first time, as far as they have something to lose;
@@ -34,13 +24,12 @@ impl Session {
         reader: &dyn Source,
         absent: Option<Vec<Anchor>>,
     ) -> Result<Again, EngineError> {
-        let mut again = Again::default();
         let Some(mut absent) = absent else {
             tracing::info!(
                 source,
                 "more than {ASKED} people are missing from the read at once; none is confirmed before the next one"
             );
-            return Ok(again);
+            return Ok(Again::default());
         };
         let holders = absent
             .iter()
@@ -49,30 +38,27 @@ impl Session {
         let mut holders = holders.into_iter();
         absent.retain(|_| holders.next().unwrap_or(false));
         if absent.is_empty() {
-            return Ok(again);
+            return Ok(Again::default());
         }
         let answers = match reader.read_anchors(&absent, &FetchRequest::default()).await {
             Ok(answers) => answers,
             Err(why) => {
                 tracing::warn!(source, %why, "nobody's absence could be confirmed by anchor; the next read decides");
-                return Ok(again);
+                return Ok(Again::default());
             }
         };
-        for (anchor, answer) in absent.into_iter().zip(answers) {
-            match answer {
-                AnchorRead::Gone | AnchorRead::Elsewhere(_) => {
-                    again.confirmed.insert(anchor);
-                }
-                AnchorRead::Present(_) => {
-                    let shortfall = Shortfall::Contradicted(anchor.to_string());
-                    again.contradicted.get_or_insert(shortfall);
-                }
+        let answers = absent.into_iter().zip(answers).map(|(anchor, answer)| {
+            let said = match answer {
+                AnchorRead::Gone | AnchorRead::Elsewhere(_) => Said::NotThere,
+                AnchorRead::Present(_) => Said::There,
                 AnchorRead::Unknown(why) => {
                     tracing::debug!(source, %anchor, why, "absence not confirmed by anchor");
+                    Said::Nothing
                 }
-            }
-        }
-        Ok(again)
+            };
+            (anchor, said)
+        });
+        Ok(absence::weigh(answers))
     }
 
     /// Whether somebody has an account in any target of a source.

@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::absent::{ASKED, Again};
+use super::absent::ASKED;
 use super::orders::accepted;
 use super::snapshot::{IndexSieve, Judgement, Snapshot};
 use super::{Clock, EngineError};
 use crate::config::{self, Config, Lean, Moment, SourceSpec, TargetSpec};
 use crate::model::{Anchor, How, Life};
+use crate::reconcile::absence::{self, Again};
 use crate::reconcile::mapping::GroupUse;
 use crate::report::safe;
 use crate::source::{self, FetchRequest, GroupNeed, SourceError};
@@ -210,12 +211,11 @@ impl Session {
         match reader.fetch(&request, &mut sieve).await {
             Ok(report) => {
                 let sieve = sieve.loaded()?;
-                // Another server may simply not have heard of somebody yet; and after what was remembered is lost, it is
-                // not known which server returned whom. Then only reads confirm.
+                // After what was remembered is lost, it is not known which server returned whom.
                 let same = before.as_ref().is_some_and(|meta| {
                     meta.last_full_at.is_some() && meta.server == report.server
                 });
-                let again = if same && report.completeness.is_full() {
+                let again = if absence::may_ask(report.completeness.is_full(), same) {
                     self.ask_again(name, &*reader, sieve.newly_absent(ASKED))
                         .await?
                 } else {

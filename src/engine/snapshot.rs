@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use jiff::Timestamp;
 
-use super::absent::Again;
 use super::{EngineError, SourceReport};
 use crate::model::{
     Anchor, Attributes, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall,
     Sieve, SourceState, dn_key,
 };
+use crate::reconcile::absence::{self, Again};
 use crate::reconcile::{Limit, Presence};
 use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State, StoreError};
 
@@ -284,9 +284,8 @@ impl Snapshot {
         let mut rows = sieve.rows;
         if full {
             for (anchor, row) in rows.iter_mut().filter(|(_, row)| !row.seen) {
-                // A look by anchor counts like one more read.
-                let reads = 1 + u8::from(by.again.confirmed.contains(anchor));
-                let missed = row.row.missed.saturating_add(reads).min(by.confirm);
+                let confirmed = by.again.confirmed.contains(anchor);
+                let missed = absence::missed(row.row.missed, confirmed, by.confirm);
                 if row.row.missed < missed {
                     row.row.missed = missed;
                     row.dirty = true;
@@ -409,7 +408,7 @@ impl Snapshot {
             Standing::Unreadable
         } else if row.seen {
             Standing::Present
-        } else if row.row.missed > 0 && (self.shortfalls.is_empty() || row.row.missed > 1) {
+        } else if absence::is_proven(row.row.missed, self.shortfalls.is_empty()) {
             Standing::Missing(row.row.missed)
         } else {
             Standing::Unproven
@@ -431,8 +430,7 @@ impl Snapshot {
             Standing::Unreadable => {
                 Presence::Unreadable(self.unreadable.get(anchor).cloned().unwrap_or_default())
             }
-            Standing::Missing(reads) if reads >= confirm => Presence::Gone,
-            Standing::Missing(_) => Presence::MissingOnce,
+            Standing::Missing(reads) => absence::presence(reads, self.is_complete(), confirm),
             Standing::Unproven => Presence::Unproven,
             Standing::Present => match self.identity(anchor, state)? {
                 Some(identity) => Presence::Present(identity),

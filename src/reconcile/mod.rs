@@ -3,6 +3,7 @@
 //! [`reconcile()`] makes a plan from a [`Situation`]; [`guard::review`] judges it.
 //! Reading, storing and applying are elsewhere; nothing here knows the clock, a file or a network.
 
+pub mod absence;
 pub mod access;
 mod attributes;
 mod correlate;

@@ -21,6 +21,7 @@ use provost::model::{
     Account, AccountId, Action, Anchor, Capabilities, CredentialMode, How, Life, Plan, Shadow,
     Value,
 };
+use provost::reconcile::absence::Said;
 use provost::reconcile::guard::{Approval, GuardContext, review};
 use provost::reconcile::mapping::Mapping;
 use provost::reconcile::{
@@ -68,16 +69,21 @@ enum Edit {
 
 fn reading() -> impl Strategy<Value = Reading> {
     let unseen = prop::collection::btree_set(0..PEOPLE, 0..4);
+    let said = prop::sample::select(vec![Said::NotThere, Said::There, Said::Nothing]);
+    let asked = prop::collection::btree_map(0..PEOPLE, said, 0..6);
     let parts = (any::<bool>(), any::<bool>(), unseen, any::<bool>());
-    (parts, prop::bool::weighted(0.1)).prop_map(|((live, partial, unseen, groupless), stale)| {
-        Reading {
+    let again = (asked, prop::bool::weighted(0.2));
+    (parts, prop::bool::weighted(0.1), again).prop_map(
+        |((live, partial, unseen, groupless), stale, (asked, other_server))| Reading {
             live,
             partial,
             unseen: if partial { unseen } else { BTreeSet::new() },
             groupless: groupless && partial,
             stale,
-        }
-    })
+            asked,
+            other_server,
+        },
+    )
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -243,7 +249,7 @@ impl World {
 
     /// One run: look, decide in several orders, judge, apply.
     fn run(&mut self, reading: &Reading, rules: &Rules) -> Plan {
-        self.read(reading);
+        let reading = &self.read(reading);
         if reading.live {
             self.observe();
         }

@@ -4,6 +4,7 @@
 //! go in; the plan exactly as a dry run prints it, without colour and 100 columns wide, must come out as `expected.plan`.
 //! `BLESS=1 tests/run scenarios` writes the expected files anew: read the difference before committing it.
 
+mod absent;
 mod clock;
 mod given;
 
@@ -150,6 +151,13 @@ fn situation<'a>(
         }
         person.imposed.extend(given.imposed(&person.anchor));
     }
+    let mut shortfalls = given.shortfalls.clone();
+    for (anchor, outcome) in given.absences() {
+        for person in people.iter_mut().filter(|person| person.anchor == anchor) {
+            person.presence = outcome.presence.clone();
+        }
+        shortfalls.extend(outcome.contradicted.map(|why| why.to_string()));
+    }
     let accounts = given::accounts(&folder.join("accounts.toml"));
     let register = register(given, mapping);
     let references = given.references();
@@ -162,7 +170,7 @@ fn situation<'a>(
             now: given.now,
             read_at: given.read_at.unwrap_or(given.now),
             people: people_read,
-            shortfalls: given.shortfalls.clone(),
+            shortfalls,
             config: "0".repeat(64),
             live: given.live,
         },

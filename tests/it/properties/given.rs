@@ -1,8 +1,9 @@
 //! What a directory can hold, and how it can be read: few values, so that everything collides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use provost::reconcile::absence::Said;
 
 /// So many people there can be.
 pub(super) const PEOPLE: u8 = 8;
@@ -70,6 +71,10 @@ pub(super) struct Reading {
     pub groupless: bool,
     /// The directory data is old.
     pub stale: bool,
+    /// What the directory says of these people when it is asked for them, if they are newly missing from a complete read.
+    pub asked: BTreeMap<u8, Said>,
+    /// It is another server than that of the read before.
+    pub other_server: bool,
 }
 
 impl Reading {
@@ -80,5 +85,7 @@ impl Reading {
         unseen: BTreeSet::new(),
         groupless: false,
         stale: false,
+        asked: BTreeMap::new(),
+        other_server: false,
     };
 }

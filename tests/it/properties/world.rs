@@ -9,6 +9,7 @@ use provost::model::{
     Account, AccountId, Anchor, Attributes, Basis, Capabilities, Group, Identity, Shadow,
     SourceState, SuspendReason, Suspensions, Value,
 };
+use provost::reconcile::absence::{self, Said};
 use provost::reconcile::access::Access;
 use provost::reconcile::mapping::{Mapping, Projected};
 use provost::reconcile::{
@@ -178,8 +179,20 @@ impl World {
         }
     }
 
-    /// Counts who is missing from a complete read.
-    pub(super) fn read(&mut self, reading: &Reading) {
+    /// Counts who is missing from a complete read, and asks for whoever is newly so. A read that the directory itself
+    /// contradicts is not a complete one.
+    pub(super) fn read(&mut self, reading: &Reading) -> Reading {
+        let newly = |n: &u8| !self.directory.contains_key(n) && self.missed.get(n) == Some(&0);
+        let answers: Vec<(Anchor, Said)> = (0..PEOPLE)
+            .filter(newly)
+            .filter(|_| absence::may_ask(!reading.partial, !reading.other_server))
+            .filter_map(|n| Some((anchor(n), *reading.asked.get(&n)?)))
+            .collect();
+        let again = absence::weigh(answers);
+        let reading = Reading {
+            partial: reading.partial || again.contradicted.is_some(),
+            ..reading.clone()
+        };
         for n in 0..PEOPLE {
             if self.directory.contains_key(&n) {
                 if !(reading.partial && reading.unseen.contains(&n)) {
@@ -188,9 +201,10 @@ impl World {
             } else if !reading.partial
                 && let Some(missed) = self.missed.get_mut(&n)
             {
-                *missed = missed.saturating_add(1).min(2);
+                *missed = absence::missed(*missed, again.confirmed.contains(&anchor(n)), 2);
             }
         }
+        reading
     }
 
     fn presence(&self, n: u8, reading: &Reading) -> Presence {
@@ -202,11 +216,10 @@ impl World {
             Some(entry) if !unseen => {
                 Presence::Present(self.identity(n, entry, reading.groupless).into())
             }
-            Some(_) | None => match self.missed.get(&n) {
-                Some(2) => Presence::Gone,
-                Some(1) if !reading.partial => Presence::MissingOnce,
-                Some(_) | None => Presence::Unproven,
-            },
+            Some(_) | None => {
+                let missed = self.missed.get(&n).copied().unwrap_or_default();
+                absence::presence(missed, !reading.partial, 2)
+            }
         }
     }
 

@@ -15,6 +15,8 @@ use provost::reconcile::{
 use provost::source::settings::Flavour;
 use serde::Deserialize;
 
+use super::absent;
+
 /// `given.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -49,6 +51,12 @@ pub(super) struct Given {
     pub refused: Vec<(String, String)>,
     #[serde(default)]
     presence: BTreeMap<String, String>,
+    /// The reads, one after the other, that did not return somebody.
+    #[serde(default)]
+    absent: BTreeMap<String, Vec<absent::Lack>>,
+    /// How many complete reads make somebody gone.
+    #[serde(default = "two")]
+    confirm_absence_reads: u8,
     #[serde(default)]
     imposed: BTreeMap<String, Vec<String>>,
     /// DN → account id, or "" for a person without an account yet.
@@ -148,8 +156,11 @@ struct GivenAccount {
     entitlements: Option<BTreeSet<String>>,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
+}
+fn two() -> u8 {
+    2
 }
 fn sync() -> String {
     "sync".to_owned()
@@ -281,6 +292,15 @@ impl Given {
             "unproven" => Presence::Unproven,
             "unreadable" => Presence::Unreadable("the value of mail is not UTF-8".to_owned()),
             other => panic!("no such presence: {other}"),
+        })
+    }
+
+    /// What the reads without somebody come to, and what the last one lacks if it was contradicted.
+    pub(super) fn absences(&self) -> impl Iterator<Item = (Anchor, absent::Outcome)> {
+        self.absent.iter().map(|(text, lacks)| {
+            let anchor = Anchor::new(text).expect("an anchor");
+            let outcome = absent::judge(&anchor, lacks, self.confirm_absence_reads);
+            (anchor, outcome)
         })
     }
 
