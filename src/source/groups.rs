@@ -35,7 +35,9 @@ impl GroupRule {
         let mut names = vec!["cn", "samaccountname"];
         match self.method {
             GroupMethod::MemberOf => names.push("memberof"),
-            GroupMethod::Member => names.extend(["member", "uniquemember", "memberuid"]),
+            GroupMethod::Member => {
+                names.extend(["member", "uniquemember", "memberuid", "gidnumber"]);
+            }
         }
         if self.flavour == Flavour::ActiveDirectory {
             names.push("objectsid");
@@ -49,7 +51,7 @@ impl GroupRule {
         if self.need != GroupNeed::None {
             match self.method {
                 GroupMethod::MemberOf => names.push("memberof"),
-                GroupMethod::Member => names.push("uid"),
+                GroupMethod::Member => names.extend(["uid", "gidnumber"]),
             }
             if self.flavour == Flavour::ActiveDirectory {
                 names.extend(["objectsid", "primarygroupid"]);
@@ -117,7 +119,11 @@ impl GroupReader {
                     }
                 }
                 for uid in entry.get("memberUid") {
-                    self.edges.push((uid_key(uid), key));
+                    self.edges.push((word_key(UID, uid), key));
+                }
+                // Who has it as the primary group is not listed in a posixGroup (RFC 2307 §2.2).
+                for gid in entry.get("gidNumber") {
+                    self.edges.push((word_key(GID, gid), key));
                 }
             }
         }
@@ -265,11 +271,15 @@ fn key_of(value: &[u8], shown: &dyn Fn() -> String) -> Result<Option<u128>, Stri
     }
 }
 
-fn uid_key(uid: &[u8]) -> u128 {
-    let folded = String::from_utf8_lossy(uid).to_lowercase();
-    // A normalised DN never holds a NUL, so the two kinds of key cannot meet.
+/// What a word is that groups name their members by.
+const UID: u8 = 0;
+const GID: u8 = 1;
+
+fn word_key(kind: u8, word: &[u8]) -> u128 {
+    let folded = String::from_utf8_lossy(word).to_lowercase();
+    // A normalised DN never begins with a control character, so the kinds of key cannot meet.
     let digest = Sha256::new()
-        .chain_update([0])
+        .chain_update([kind])
         .chain_update(folded)
         .finalize();
     let head = digest.iter().take(16);
@@ -323,8 +333,10 @@ impl GroupTable {
             GroupMethod::Member => {
                 let dn = std::str::from_utf8(entry.dn).ok().and_then(dn_wide_key);
                 let dn = dn.ok_or("the DN cannot be understood, so memberships cannot be found")?;
-                let uids = entry.get("uid").iter().map(|uid| uid_key(uid));
-                for key in uids.chain([dn]) {
+                let uids = entry.get("uid").iter().map(|uid| word_key(UID, uid));
+                let gids = entry.get("gidNumber").iter();
+                let gids = gids.map(|gid| word_key(GID, gid));
+                for key in uids.chain(gids).chain([dn]) {
                     for (_, group) in direct(&self.above, key) {
                         numbers.extend(self.reach.get(*group).into_iter().flat_map(|r| r.iter()));
                     }
