@@ -2,7 +2,7 @@
 
 use crate::config::TargetSpec;
 use crate::daemon::control::ask::Command;
-use crate::engine::{Known, Session, TargetReport, ambiguous, is_meant};
+use crate::engine::{Known, Session, TargetReport, ambiguous, is_meant, is_named, is_remembered};
 use crate::model::{Anchor, Identity, Outcome, Plan, Shadow};
 use crate::report::{Look, safe, text};
 
@@ -133,16 +133,25 @@ fn candidates(session: &Session, spec: &TargetSpec, person: &str) -> Result<Vec<
         }
     };
     engine::block_on(session.people(&spec.source, &mut look))?;
-    session.state.shadows(&spec.name, &mut |shadow: Shadow| {
-        let fits = shadow.anchor.as_str() == wanted || shadow.label.to_lowercase() == wanted;
-        if fits && found.iter().all(|one| one.anchor != shadow.anchor) {
-            found.push(Candidate {
-                anchor: shadow.anchor,
-                label: shadow.label,
-                identity: None,
-            });
-        }
-    })?;
+    let remember = |fits: &dyn Fn(&Shadow) -> bool, found: &mut Vec<Candidate>| {
+        session.state.shadows(&spec.name, &mut |shadow: Shadow| {
+            if fits(&shadow) && found.iter().all(|one| one.anchor != shadow.anchor) {
+                found.push(Candidate {
+                    anchor: shadow.anchor,
+                    label: shadow.label,
+                    identity: None,
+                });
+            }
+        })
+    };
+    remember(&|shadow| is_remembered(shadow, &wanted), &mut found)?;
+    if found.is_empty() {
+        // Who left the directory is still asked for by login.
+        remember(
+            &|shadow| is_named(shadow, &spec.mapping, &wanted),
+            &mut found,
+        )?;
+    }
     found.sort_by(|a, b| a.anchor.cmp(&b.anchor));
     Ok(found)
 }

@@ -45,7 +45,7 @@ pub use letters::{Posted, Standing};
 pub use orders::{
     FreezeStatus, Frozen, LONGEST_DAYS, OverrideGiven, OverrideList, OverrideOrder, Thawed,
 };
-pub use people::{Known, ambiguous, is_meant};
+pub use people::{Known, ambiguous, is_meant, is_named, is_remembered};
 pub use result::{ChangeResult, ChangeStatus, Retry, RunReport, SourceReport, TargetReport};
 pub use run::{Read, Request, TargetRun, plan, sync};
 pub use secret::password;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::snapshot::Standing;
 use super::{EngineError, Session};
-use crate::model::{Anchor, Identity};
+use crate::model::{Anchor, Identity, Shadow};
+use crate::reconcile::mapping::Mapping;
 use crate::report::safe;
 
 /// Attributes that people are known by besides their label, DN and anchor.
@@ -33,6 +34,23 @@ pub fn is_meant(identity: &Identity, wanted: &str) -> bool {
             let mut values = identity.attributes.texts(name);
             values.any(|value| value.to_lowercase() == wanted)
         })
+}
+
+/// Whether a word, in lower case, means whoever has this account: anchor, or the name they had.
+#[must_use]
+pub fn is_remembered(shadow: &Shadow, wanted: &str) -> bool {
+    shadow.anchor.as_str() == wanted || shadow.label.to_lowercase() == wanted
+}
+
+/// Whether a word, in lower case, names this account: its id, or what identifies it by the mapping, such as its login.
+#[must_use]
+pub fn is_named(shadow: &Shadow, mapping: &Mapping, wanted: &str) -> bool {
+    let is = |text: String| text.to_lowercase() == wanted;
+    shadow.account.as_ref().is_some_and(|id| is(id.to_string()))
+        || mapping
+            .identifying()
+            .filter_map(|name| shadow.attributes.get(name))
+            .any(|value| is(value.to_string()))
 }
 
 impl Session {
@@ -62,7 +80,8 @@ impl Session {
         Ok(())
     }
 
-    /// Everybody who is meant by a word, by what was last read and by the accounts there are. Needs no directory.
+    /// Everybody who is meant by a word, by what was last read and by the accounts there are: who left the directory is
+    /// known by the names of their account. Needs no directory.
     ///
     /// # Errors
     /// When the state cannot be used.
@@ -80,12 +99,20 @@ impl Session {
         }
         for target in &self.config.targets {
             self.state.shadows(&target.name, &mut |shadow| {
-                let meant =
-                    shadow.anchor.as_str() == wanted || shadow.label.to_lowercase() == wanted;
-                if meant {
+                if is_remembered(&shadow, &wanted) {
                     found.entry(shadow.anchor).or_insert(shadow.label);
                 }
             })?;
+        }
+        if found.is_empty() {
+            // Names of accounts are asked last: somebody else may have that login in the directory by now.
+            for target in &self.config.targets {
+                self.state.shadows(&target.name, &mut |shadow| {
+                    if is_named(&shadow, &target.mapping, &wanted) {
+                        found.insert(shadow.anchor, shadow.label);
+                    }
+                })?;
+            }
         }
         Ok(found
             .into_iter()
