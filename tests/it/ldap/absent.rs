@@ -10,7 +10,7 @@ use provost::target::sandbox::snapshot;
 use serde_json::Value;
 
 use super::fake;
-use crate::support::{OpenLdap, PASSWORD};
+use crate::support::{OpenLdap, PASSWORD, SambaAd};
 
 /// A configured Provost between a directory and the practice application.
 pub(super) struct House {
@@ -24,7 +24,7 @@ impl House {
     }
 
     /// The same for a kind of source, where the login is in this attribute.
-    pub(super) fn of_kind(kind: &str, login: &str, source: &str) -> Self {
+    fn of_kind(kind: &str, login: &str, source: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = CONFIG.replace("KIND", kind).replace("SOURCE", source);
         fs::write(folder.path().join("provost.toml"), config).unwrap();
@@ -51,8 +51,22 @@ impl House {
         ))
     }
 
+    /// Between these parts of a domain and the practice application.
+    pub(super) fn of_domain(up: &SambaAd, bases: &[String]) -> Self {
+        Self::of_kind(
+            "active-directory",
+            "sAMAccountName",
+            &format!(
+                "urls = [\"{}\"]\nca-file = \"{}\"\nbind-name = \"{}\"\nbases = {bases:?}\n",
+                up.ldaps_url,
+                up.ca_pem.display(),
+                up.bind_dn,
+            ),
+        )
+    }
+
     /// Runs a command that must end with this code.
-    fn run(&self, args: &[&str], code: i32) -> Value {
+    pub(super) fn run(&self, args: &[&str], code: i32) -> Value {
         let output = Command::new(env!("CARGO_BIN_EXE_provost"))
             .args(["--config", "provost.toml", "--json"])
             .args(args)
@@ -103,7 +117,7 @@ fn shortfalls(report: &Value) -> String {
     report["targets"][0]["basis"]["shortfalls"].to_string()
 }
 
-fn held(report: &Value) -> Vec<&str> {
+pub(super) fn held(report: &Value) -> Vec<&str> {
     let all = report["targets"][0]["held"].as_array().unwrap().iter();
     all.map(|held| held["why"].as_str().unwrap()).collect()
 }
@@ -238,6 +252,8 @@ fn a_confirmation_that_fails_holds_until_the_next_complete_read() {
     let report = house.run(&["sync"], 13);
     assert_eq!(held(&report), ["missing-once"]);
     assert_eq!(house.stopped(), Vec::<String>::new());
+    // Whom the directory no longer returns is asked for by the login of the account.
+    house.run(&["explain", "B"], 0);
     // Back before the second read: nothing was lost.
     mood.store(BOTH, Ordering::SeqCst);
     house.rests();

@@ -73,7 +73,7 @@ fn refused_credentials_end_the_attempt_and_an_absent_server_does_not() {
     );
     assert!(matches!(error, Err(SourceError::Refused { why, .. }) if why.contains("empty")));
     ldap.servers = vec![nobody];
-    ldap.bind_password = up.password.into();
+    ldap.bind_password = up.password.clone().into();
     let error = try_fetch((source, ldap), &people, &mut Tray::default());
     assert!(matches!(error, Err(SourceError::Unreachable { .. })));
 

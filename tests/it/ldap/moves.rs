@@ -21,31 +21,10 @@ fn accounts(house: &House) -> Vec<(String, bool, String)> {
     all
 }
 
-fn house(up: &SambaAd, bases: &[String]) -> House {
-    House::of_kind(
-        "active-directory",
-        "sAMAccountName",
-        &format!(
-            "urls = [\"{}\"]\nca-file = \"{}\"\nbind-name = \"{}\"\nbases = {bases:?}\n",
-            up.ldaps_url,
-            up.ca_pem.display(),
-            up.bind_dn,
-        ),
-    )
-}
-
-/// The line of LDIF with somebody's DN, in whichever coding.
-fn dn(up: &SambaAd, login: &str) -> String {
-    let found = up.search(&[&format!("(sAMAccountName={login})"), "dn"]);
-    let line = found.lines().find(|line| line.starts_with("dn:"));
-    line.unwrap_or_else(|| panic!("nobody is {login}: {found}"))
-        .to_owned()
-}
-
 #[test]
 fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
     let up = SambaAd::start(60);
-    let house = house(&up, std::slice::from_ref(&up.people_base));
+    let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));
     let before = accounts(&house);
     let inner = format!("OU=Inner,{}", up.people_base);
     up.modify(&format!(
@@ -62,17 +41,17 @@ fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
         now
     };
     // The common name, and with it the DN.
-    let old = dn(&up, "u000030");
+    let old = up.dn_line("u000030");
     change(&format!(
         "{old}\nchangetype: modrdn\nnewrdn: CN=Somebody Else\ndeleteoldrdn: 1\n"
     ));
     // Only the case of the DN.
-    let old = dn(&up, "u000030");
+    let old = up.dn_line("u000030");
     change(&format!(
         "{old}\nchangetype: modrdn\nnewrdn: CN=SOMEBODY else\ndeleteoldrdn: 1\n"
     ));
     // Another unit, with another name at the same time.
-    let old = dn(&up, "u000031");
+    let old = up.dn_line("u000031");
     change(&format!(
         "{old}\nchangetype: modrdn\nnewrdn: CN=Moved\ndeleteoldrdn: 1\nnewsuperior: {inner}\n"
     ));
@@ -81,13 +60,13 @@ fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
         "dn: {inner}\nchangetype: modrdn\nnewrdn: OU=Renamed Unit\ndeleteoldrdn: 1\n"
     ));
     // The login in another case: the application compares without regard to it.
-    let same = dn(&up, "u000032");
+    let same = up.dn_line("u000032");
     let now = change(&format!(
         "{same}\nchangetype: modify\nreplace: sAMAccountName\nsAMAccountName: U000032\n"
     ));
     assert!(now.iter().any(|a| a.2 == "u000032"));
     // Another login altogether.
-    let same = dn(&up, "u000033");
+    let same = up.dn_line("u000033");
     let now = change(&format!(
         "{same}\nchangetype: modify\nreplace: sAMAccountName\nsAMAccountName: married\n"
     ));
@@ -99,12 +78,12 @@ fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
 #[test]
 fn whoever_is_deleted_or_moved_out_of_the_domains_part_is_stopped_in_the_same_run() {
     let up = SambaAd::start(60);
-    let house = house(&up, std::slice::from_ref(&up.people_base));
+    let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));
     // Deletion leaves a tombstone with the same objectGUID behind, which is nobody.
-    up.modify(&format!("{}\nchangetype: delete\n", dn(&up, "u000040")));
+    up.modify(&format!("{}\nchangetype: delete\n", up.dn_line("u000040")));
     up.modify(&format!(
         "{}\nchangetype: modrdn\nnewrdn: CN=Away\ndeleteoldrdn: 1\nnewsuperior: OU=Services,{}\n",
-        dn(&up, "u000041"),
+        up.dn_line("u000041"),
         up.base
     ));
     let already = house.stopped();
@@ -116,7 +95,7 @@ fn whoever_is_deleted_or_moved_out_of_the_domains_part_is_stopped_in_the_same_ru
     // Back from where they were moved: the same account opens again.
     up.modify(&format!(
         "{}\nchangetype: modrdn\nnewrdn: CN=Back\ndeleteoldrdn: 1\nnewsuperior: {}\n",
-        dn(&up, "u000041"),
+        up.dn_line("u000041"),
         up.people_base
     ));
     house.finishes();

@@ -12,6 +12,7 @@
 )]
 
 pub mod container;
+pub mod directory;
 pub mod ds389;
 pub mod gateway;
 pub mod killer;

@@ -1,12 +1,11 @@
 //! Samba as an Active Directory domain controller, with the made-up company of `tests/support/people.py`.
 
-use std::{path::PathBuf, sync::OnceLock, time::Duration};
+use std::{process::Command, sync::OnceLock};
 
 use super::{
-    Cert, PASSWORD,
-    ldap_client::LdapClient,
+    Cert,
+    directory::{Directory, Make, is_a_directory},
     process::{Server, run, script, state_dir},
-    tls,
 };
 
 /// How the domain controller is to be.
@@ -20,33 +19,18 @@ pub struct SambaOptions {
     pub allow_plain: bool,
 }
 
-/// A running domain controller, in a network of its own, reachable at free ports.
+/// A running domain controller, in a network of its own, reachable at free ports. Who binds is a plain user, by the user
+/// principal name.
 #[derive(Debug)]
 pub struct SambaAd {
-    server: Server,
-    state: PathBuf,
-    admin: LdapClient,
-    /// `ldap://localhost:PORT`; StartTLS works.
-    pub ldap_url: String,
-    /// `ldaps://localhost:PORT`.
-    pub ldaps_url: String,
+    directory: Directory,
     /// The global catalogue over TLS.
     pub gc_url: String,
-    /// The CA of its certificate.
-    pub ca_pem: PathBuf,
-    /// A plain user, by its user principal name.
-    pub bind_dn: String,
-    /// Of `bind_dn` and of `admin_dn`.
-    pub password: String,
     /// The domain's administrator, by its user principal name.
     pub admin_dn: String,
-    /// The domain's naming context.
-    pub base: String,
-    /// `OU=People` below it.
-    pub people_base: String,
-    /// `OU=Groups` below it.
-    pub groups_base: String,
 }
+
+is_a_directory!(SambaAd);
 
 impl SambaAd {
     /// A domain of 1,000 people that tests share: for reading only. It ends with the process.
@@ -79,79 +63,49 @@ impl SambaAd {
         let [(_, port), (_, tls_port), (_, gc_port)] = server.forwarded[..] else {
             panic!("three ports were asked for, got {:?}", server.forwarded)
         };
-        let base = "DC=example,DC=test";
-        let ldaps_url = format!("ldaps://localhost:{tls_port}");
-        let admin_dn = "administrator@example.test".to_owned();
-        let mut up = Self {
-            server,
-            state,
-            admin: LdapClient {
-                url: ldaps_url.clone(),
-                bind: admin_dn.clone(),
-                password: PASSWORD.to_owned(),
-                base: base.to_owned(),
-            },
-            ldap_url: format!("ldap://localhost:{port}"),
-            ldaps_url,
-            gc_url: format!("ldaps://localhost:{gc_port}"),
-            ca_pem: tls::ca_pem(),
-            bind_dn: "sync@example.test".to_owned(),
-            password: PASSWORD.to_owned(),
-            admin_dn,
-            base: base.to_owned(),
-            people_base: format!("OU=People,{base}"),
-            groups_base: format!("OU=Groups,{base}"),
+        let admin_dn = "administrator@example.test";
+        let make = Make {
+            script: "samba",
+            base: "DC=example,DC=test",
+            reader: "sync@example.test",
+            admin: admin_dn.to_owned(),
+            always: "DC=example,DC=test".to_owned(),
+            people: "OU=People",
+            groups: "OU=Groups",
         };
-        up.wait();
-        up
+        let directory = Directory::of(make, server, state, (port, tls_port))
+            .unwrap_or_else(|log| panic!("samba does not start:\n{log}"));
+        Self {
+            directory,
+            gc_url: format!("ldaps://localhost:{gc_port}"),
+            admin_dn: admin_dn.to_owned(),
+        }
     }
 
-    fn wait(&mut self) {
-        let admin = self.admin.clone();
-        let up = self
-            .server
-            .wait_until(Duration::from_secs(90), || admin.answers(&admin.base));
-        up.unwrap_or_else(|log| panic!("samba does not start:\n{log}"));
+    /// The line of LDIF with somebody's DN, in whichever coding.
+    pub fn dn_line(&self, login: &str) -> String {
+        let found = self.search(&[&format!("(sAMAccountName={login})"), "dn"]);
+        let line = found.lines().find(|line| line.starts_with("dn:"));
+        line.unwrap_or_else(|| panic!("nobody is {login}: {found}"))
+            .to_owned()
     }
 
-    /// Applies LDIF changes (`changetype:` …) as the administrator.
-    pub fn modify(&self, ldif: &str) {
-        self.admin.modify(ldif);
-    }
-
-    /// `k` changes to the people loaded: titles, disabled or not; one in 20 joins, and leaves in the next round.
-    pub fn churn(&self, k: u32, round: u32) {
-        run(script("samba", &self.state)
-            .arg("churn")
-            .arg(k.to_string())
-            .arg(round.to_string()));
-    }
-
-    /// What `ldapsearch -LLL` prints, asked as the administrator, from the whole domain unless the arguments say otherwise.
-    pub fn search(&self, args: &[&str]) -> String {
-        self.admin.search(args)
+    /// Denies everybody who signs in to read an attribute of this entry, named by its GUID in the schema; with the flags
+    /// `CIIO`, of every entry below.
+    pub fn deny_reading(&self, dn: &str, attribute: &str, flags: &str) {
+        let state = self.state.display();
+        run(Command::new("samba-tool")
+            .args(["dsacl", "set", "--action=deny"])
+            .arg(format!("--configfile={state}/etc/smb.conf"))
+            .arg(format!("--URL={state}/private/sam.ldb"))
+            .arg(format!("--objectdn={dn}"))
+            .arg(format!("--sddl=(OD;{flags};RP;{attribute};;AU)")));
     }
 
     /// Sets one of the domain's LDAP policy limits (`MaxQueryDuration=1`), then starts the server again.
     pub fn limits(&mut self, limit: &str) {
-        run(script("samba", &self.state).arg("limits").arg(limit));
+        self.directory.limits(limit);
         self.kill();
         self.revive();
-    }
-
-    /// Ends the server as a crash would.
-    pub fn kill(&mut self) {
-        self.server.kill();
-    }
-
-    /// Starts it again, on the same ports.
-    pub fn revive(&mut self) {
-        self.server.revive();
-        self.wait();
-    }
-
-    /// The process itself, for what else can happen to it.
-    pub const fn process(&mut self) -> &mut Server {
-        &mut self.server
     }
 }
