@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use crate::model::{Anchor, EntryProblem, Identity, ReadReport, Shortfall, Sieve};
-pub use probe::{Line, probe};
+pub use probe::{Line, Sound, probe};
 use settings::{SourceKind, SourceSettings};
 
 /// Which groups a read must resolve for each person.

@@ -1,5 +1,7 @@
 //! What `check --online` shows of a source: one line for each thing that must work before the first read.
 
+mod shown;
+
 use super::connect::{self, Connection};
 use super::entry::{OwnedEntry, Schema, printable};
 use super::groups::GroupRule;
@@ -18,14 +20,25 @@ pub struct Line {
     /// What was found, or what is wrong and what to do.
     pub found: String,
     /// Whether it is as it must be.
-    pub ok: bool,
+    pub sound: Sound,
+}
+
+/// Whether something is as it must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sound {
+    /// It is.
+    Good,
+    /// It works, and may mean less than it seems: somebody should look.
+    Doubtful,
+    /// It must be mended.
+    Bad,
 }
 
 fn line(what: impl Into<String>, found: impl Into<String>, ok: bool) -> Line {
     Line {
         what: what.into(),
         found: found.into(),
-        ok,
+        sound: if ok { Sound::Good } else { Sound::Bad },
     }
 }
 
@@ -84,6 +97,9 @@ async fn server(
     let person = PersonRule::new(&settings.anchor, state, schema, &request.attributes);
     for base in &ldap.bases {
         lines.push(people(&mut connection, ldap, &person, base).await);
+    }
+    if lines.iter().all(|line| line.sound == Sound::Good) {
+        lines.extend(shown::lines(&mut connection, ldap, request).await);
     }
     if request.groups != GroupNeed::None {
         let rule = GroupRule {
@@ -189,7 +205,10 @@ async fn people(
     };
     let raw = entry.borrow();
     let dn = printable(&entry.dn);
-    match person.anchor_of(&raw).map_err(|why| format!("{dn}: {why}")) {
+    let read = person
+        .anchor_of(&raw)
+        .and_then(|anchor| person.state_of(&raw).map(|_state| anchor));
+    match read.map_err(|why| format!("{dn}: {why}")) {
         Ok(anchor) => line(
             what,
             format!("{dn}, {} {anchor}", person.anchor_attribute()),

@@ -19,6 +19,8 @@ mod census;
 mod connection;
 mod ds389;
 mod fake;
+mod groups;
+mod hidden;
 mod hours;
 mod moves;
 

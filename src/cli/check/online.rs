@@ -12,7 +12,7 @@ use crate::deliver::Post;
 use crate::engine::{EngineError, needs};
 use crate::model::Outcome;
 use crate::report::safe;
-use crate::source;
+use crate::source::{self, Line, Sound};
 use crate::target::{self, ConnectorError, Finding};
 
 pub(super) fn run(config: &Config, global: &Global, out: &mut Out) -> Result<Outcome, Stop> {
@@ -46,7 +46,8 @@ async fn target_lines(spec: &TargetSpec, text: &mut String) -> Outcome {
             ok: false,
         }]
     });
-    tell("target", &spec.name, &findings, text)
+    let lines: Vec<Line> = findings.into_iter().map(as_line).collect();
+    tell("target", &spec.name, &lines, text)
 }
 
 async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
@@ -55,17 +56,7 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
     for spec in &config.sources {
         let name = &spec.settings.name;
         let lines = source::probe(&spec.settings, &needs(config, name)).await;
-        let findings = lines.into_iter().map(|line| Finding {
-            what: line.what,
-            found: line.found,
-            ok: line.ok,
-        });
-        outcome = outcome.max(tell(
-            "source",
-            name,
-            &findings.collect::<Vec<_>>(),
-            &mut text,
-        ));
+        outcome = outcome.max(tell("source", name, &lines, &mut text));
         let told = windows::people(config, name).await?;
         if told.contains("\n  !!") || told.starts_with("  !!") {
             outcome = outcome.max(Outcome::Failed);
@@ -86,7 +77,7 @@ async fn ask(config: &Config) -> Result<(String, Outcome), EngineError> {
             found: probed.unwrap_or_else(|error| error.to_string()),
         };
         let place = delivery.settings.place();
-        outcome = outcome.max(tell("delivery", &place, &[finding], &mut text));
+        outcome = outcome.max(tell("delivery", &place, &[as_line(finding)], &mut text));
     }
     Ok((text, outcome))
 }
@@ -98,17 +89,29 @@ async fn one_target(spec: &TargetSpec) -> Result<Vec<Finding>, ConnectorError> {
     findings
 }
 
-/// One line for each thing that was looked at; what must be mended is marked.
-fn tell(kind: &str, name: &str, findings: &[Finding], text: &mut String) -> Outcome {
+fn as_line(finding: Finding) -> Line {
+    Line {
+        what: finding.what,
+        found: finding.found,
+        sound: if finding.ok { Sound::Good } else { Sound::Bad },
+    }
+}
+
+/// One line for each thing that was looked at; what must be mended is marked, and what somebody should look at.
+fn tell(kind: &str, name: &str, lines: &[Line], text: &mut String) -> Outcome {
     text.push_str(&format!("{kind} {name}\n"));
-    for finding in findings {
-        let mark = if finding.ok { "  ok " } else { "  !! " };
-        let (what, found) = (safe::text(&finding.what), safe::text(&finding.found));
+    for line in lines {
+        let mark = match line.sound {
+            Sound::Good => "  ok ",
+            Sound::Doubtful => "  ?  ",
+            Sound::Bad => "  !! ",
+        };
+        let (what, found) = (safe::text(&line.what), safe::text(&line.found));
         text.push_str(&format!("{mark} {what}: {found}\n"));
     }
-    if findings.iter().all(|finding| finding.ok) {
-        Outcome::NothingToDo
-    } else {
+    if lines.iter().any(|line| line.sound == Sound::Bad) {
         Outcome::Failed
+    } else {
+        Outcome::NothingToDo
     }
 }

@@ -7,7 +7,7 @@ use provost::source::{AnchorRead, GroupNeed};
 use super::{Tray, fetch, printed, read_anchor, request, server, settings, shortfalls, texts};
 use crate::support::Ds389;
 
-fn ds389(up: &Ds389) -> (SourceSettings, LdapSettings) {
+pub(super) fn ds389(up: &Ds389) -> (SourceSettings, LdapSettings) {
     let ca = std::fs::read(&up.ca_pem).unwrap();
     let (mut source, mut ldap) = settings(vec![server(&up.ldaps_url, false)], Some(ca));
     source.anchor = AnchorRule::NsUniqueId;
