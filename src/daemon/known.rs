@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::memory::Began;
 use super::schedule::{self, Times};
 use super::work::{Cause, Job};
-use crate::engine::{Read, Retry, TargetReport, View};
+use crate::engine::{ChangeResult, Read, Retry, TargetReport, View};
 use crate::model::{Action, Outcome};
 use crate::report::safe;
 
@@ -80,10 +80,16 @@ pub(super) fn job(read: Read, view: View, cause: Cause) -> Job {
     }
 }
 
-/// Whether access that should have been taken away or given back was not, or nobody knows.
+/// Whether access that should have been taken away or given back was not, or nobody knows. What was handed to a person is
+/// theirs to do.
 pub(super) fn leaves_access(report: &TargetReport) -> bool {
     let access = |action: &Action| matches!(action, Action::Suspend(_) | Action::Reactivate(_));
-    report.plan.is_none() || report.unmade().any(|one| access(&one.change.action))
+    let waits = |one: &&ChangeResult| !one.is_settled();
+    report.plan.is_none()
+        || report
+            .unmade()
+            .filter(waits)
+            .any(|one| access(&one.change.action))
 }
 
 /// How long to wait before another try; `None` if the next scheduled run is soon enough.

@@ -42,6 +42,8 @@ pub(super) struct Applying<'a> {
     pub access_only: bool,
     /// Why the application could not be asked, if it could not: then nothing but what moves access is begun.
     pub unasked: Option<ConnectorError>,
+    /// How many people were left out of the plan because they must be looked up first.
+    pub waiting: usize,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
     /// Why nothing more may be begun, as of so many writes to our own records.
@@ -129,7 +131,13 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
     }
     if let Some(error) = &by.unasked {
         progress.applied.stopped.get_or_insert(error.clone());
-    } else if !rest.is_empty() {
+    } else if by.access_only && progress.applied.results.iter().any(|one| !one.is_settled()) {
+        // It is tried again after a pause, not at once and for ever.
+        progress.applied.stopped.get_or_insert_with(|| {
+            let why = "some access could not be taken away or given back; the rest waits for it";
+            ConnectorError::Transient(why.to_owned())
+        });
+    } else if !rest.is_empty() || (by.access_only && by.waiting > 0) {
         // The next edge must not wait for these.
         by.stop.cancel();
     }

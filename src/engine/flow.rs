@@ -222,7 +222,7 @@ impl OneTarget<'_> {
         report
             .remarks
             .extend(remarks::left_out(waiting, unasked.as_ref()));
-        let conflicts = self.apply(writer, unasked, &mut report).await?;
+        let conflicts = self.apply(writer, unasked, waiting, &mut report).await?;
         settle(self.session, &self.spec.name, &digests, &settled, &report)?;
         heirs::forget(&self.session.state, &report)?;
         Ok((report, conflicts))
@@ -277,7 +277,8 @@ impl OneTarget<'_> {
                 true => self.session.pace(self.spec)?,
                 false => None,
             },
-            known_only: false,
+            // Who must be looked up is no hurry, and would spend what is kept for what is.
+            known_only: self.access_only,
         })
     }
 
@@ -356,6 +357,7 @@ impl OneTarget<'_> {
         &self,
         writer: &Arc<dyn AccountWriter>,
         unasked: Option<ConnectorError>,
+        waiting: usize,
         report: &mut TargetReport,
     ) -> Result<Vec<Conflict>, EngineError> {
         let Some(verdict) = &report.verdict else {
@@ -375,12 +377,13 @@ impl OneTarget<'_> {
             stop: &self.session.stop,
             access_only: self.access_only,
             unasked,
+            waiting,
             progress: &self.session.apply_progress,
             halted: Mutex::default(),
         };
         let applied = apply(&verdict.approved, &by).await?;
         report.results = applied.results;
-        let unmade = report.unmade().next().is_some();
+        let unmade = report.unmade().next().is_some() || waiting > 0;
         report.retry = match &applied.stopped {
             _ if unmade && self.session.stop.is_cancelled() => Retry::Interrupted,
             Some(error) => Retry::of(error),

@@ -85,7 +85,7 @@ pub(super) struct Inputs<'a> {
     pub now: Timestamp,
     /// How fast the target takes access away, if closings are begun early there.
     pub pace: Option<Pace>,
-    /// Whether whoever must be looked up in the target first is left out, because it cannot be asked.
+    /// Whether whoever must be looked up in the target first is left out: it cannot be asked, or not now.
     pub known_only: bool,
 }
 

@@ -32,7 +32,8 @@ pub(super) async fn look(
     let mut questions: BTreeSet<(String, Value)> = BTreeSet::new();
     let mut lookups = 0;
     for person in people {
-        let about = questions_about(person, people.len() <= RENAMES, inputs);
+        let renames = people.len() <= RENAMES && !inputs.known_only;
+        let about = questions_about(person, renames, inputs);
         lookups += usize::from(!about.is_empty());
         questions.extend(about);
     }

@@ -53,6 +53,12 @@ impl ChangeResult {
             | ChangeStatus::Skipped(_) => false,
         }
     }
+
+    /// Whether nothing is left for us to do: it was made, or a person was asked to make it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.is_made() || matches!(self.status, ChangeStatus::Handed(_))
+    }
 }
 
 /// The run of one target.

@@ -1,6 +1,7 @@
 //! The service as a real process, with a clock that the test moves.
 
 mod between;
+mod budget;
 mod control;
 mod early;
 mod figures;
