@@ -2,6 +2,7 @@
 
 mod bulk;
 mod created;
+mod enterprise;
 mod groups;
 mod modes;
 mod passwords;

@@ -323,3 +323,44 @@ async fn a_group_whose_creation_was_answered_badly_is_not_created_again() {
         .filter(|call| call.starts_with("POST"));
     assert_eq!(posts.count(), 1);
 }
+
+#[tokio::test]
+async fn members_go_in_portions_that_the_service_takes() {
+    let members = Mutex::new(Vec::<String>::new());
+    let here = Stub::start(move |request| {
+        let mut members = members.lock().unwrap();
+        match request.method.as_str() {
+            "PATCH" => careless(&mut members, request),
+            "GET" if request.target.starts_with("/scim/Groups/g") => reply(200, &group(&members)),
+            "GET" if request.is("GET", "/scim/Groups?") && start(request) == 1 => {
+                page(1, &[group(&members)])
+            }
+            "GET" if request.is("GET", "/scim/Groups?") => page(1, &[]),
+            _ => missing(),
+        }
+    })
+    .await;
+    let mut settings = scim(&here.base, "t");
+    settings.members_per_request = 2;
+    let target = ScimConnector::connect(settings).await.unwrap();
+    let change = MembershipChange {
+        entitlement: "Staff".to_owned(),
+        add: ["a", "b", "c", "d", "e"]
+            .map(|id| AccountId(id.to_owned()))
+            .into(),
+        ..MembershipChange::default()
+    };
+    assert_eq!(target.set_members(&change).await, Ok(()));
+    let portions: Vec<usize> = here
+        .requests()
+        .iter()
+        .filter(|request| request.method == "PATCH")
+        .map(|request| {
+            request.json()["Operations"][0]["value"]
+                .as_array()
+                .unwrap()
+                .len()
+        })
+        .collect();
+    assert_eq!(portions, [2, 2, 1]);
+}
