@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::{missing, page};
 use crate::http::stub::{Reply, Request, Stub, answer, json as reply};
-use crate::support::private;
+use crate::support::secrets;
 
 const CONFIG: &str = r#"
 version = 1
@@ -33,7 +33,7 @@ mapping = "app.toml"
 policy = "sync"
 review-first-run = false
 url = "URL"
-auth = { type = "bearer", token = "file:FOLDER/token" }
+auth = { type = "bearer", token = "TOKEN" }
 "#;
 
 const MAPPING: &str = r#"
@@ -113,7 +113,7 @@ fn files(url: &str) -> tempfile::TempDir {
     }
     let config = CONFIG
         .replace("URL", url)
-        .replace("FOLDER", &folder.path().display().to_string());
+        .replace("TOKEN", &secrets::put(folder.path(), "token", "t"));
     for (name, text) in [
         ("people.ldif", ldif.as_str()),
         ("app.toml", MAPPING),
@@ -121,7 +121,6 @@ fn files(url: &str) -> tempfile::TempDir {
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    private(&folder.path().join("token"), "t");
     folder
 }
 

@@ -37,15 +37,5 @@ pub use scim_servers::{ScimKind, ScimServer};
 pub use smtp::Smtp;
 pub use tls::Cert;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
-/// Writes a file that only its owner may read, as secrets must be.
-pub fn private(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
 /// The password of every made-up account, of the bind accounts and of the administrators.
 pub const PASSWORD: &str = "Test-Passw0rd!";
