@@ -15,7 +15,7 @@ use super::result::{Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::taken::{self, Conflict, Earlier};
 use super::{EngineError, Session, Snapshot};
-use super::{heirs, letters, remarks};
+use super::{heirs, letters, remarks, unseen};
 use crate::config::TargetSpec;
 use crate::model::{Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
@@ -109,6 +109,7 @@ impl OneTarget<'_> {
         let reader: &dyn AccountReader = &**writer;
         let recovered = self.recover_anyway(reader).await?;
         recover::record(&self.spec.name, &self.session.state, &recovered)?;
+        unseen::keep(&self.spec.name, &self.session.state, &recovered)?;
         self.passwords().sweep(&self.session.state)?;
         let recovered: Vec<String> = recovered
             .into_iter()
@@ -118,12 +119,12 @@ impl OneTarget<'_> {
             .collect();
         let mut earlier = Earlier::default();
         let (mut report, conflicts) = self.pass(writer, self.view, &earlier).await?;
-        let conflicts = self.renamable(conflicts);
+        let conflicts = self.renamable(conflicts, &mut report.remarks)?;
         let mut again = earlier.learn(&report, &conflicts, &self.spec.mapping);
         while again && report.error.is_none() && !self.session.stop.is_cancelled() {
             again = match self.pass(writer, View::Sync, &earlier).await {
-                Ok((next, conflicts)) => {
-                    let conflicts = self.renamable(conflicts);
+                Ok((mut next, conflicts)) => {
+                    let conflicts = self.renamable(conflicts, &mut next.remarks)?;
                     let again = earlier.learn(&next, &conflicts, &self.spec.mapping);
                     report = merge(report, next);
                     again
@@ -158,12 +159,18 @@ impl OneTarget<'_> {
     }
 
     /// The conflicts after which another name is tried. Who approved a plan by its digest approved the names in it.
-    fn renamable(&self, conflicts: Vec<Conflict>) -> Vec<Conflict> {
-        if self.approve.is_some() {
-            Vec::new()
-        } else {
-            conflicts
-        }
+    /// What may be an account of our own that nobody can see is told, and left alone.
+    fn renamable(
+        &self,
+        mut conflicts: Vec<Conflict>,
+        remarks: &mut Vec<String>,
+    ) -> Result<Vec<Conflict>, EngineError> {
+        let state = &self.session.state;
+        remarks.extend(unseen::spare(&self.spec.name, state, &mut conflicts)?);
+        Ok(match self.approve {
+            Some(_) => Vec::new(),
+            None => conflicts,
+        })
     }
 
     /// Letters to people, and the list to whoever works through it.

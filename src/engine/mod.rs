@@ -34,6 +34,7 @@ mod snapshot;
 mod spare;
 mod step;
 mod taken;
+mod unseen;
 mod weeks;
 mod windows;
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::EngineError;
 use super::perform::pending;
 use super::step::{first, in_doubt};
-use crate::model::{Account, Action, Anchor, Effect, How, Life, Shadow};
+use crate::model::{Account, Action, Anchor, Effect, How, Life, Shadow, Value};
 use crate::reconcile::mapping::Mapping;
 use crate::reconcile::remember;
 use crate::store::{Conclusion, Intent, OpId, ShadowMove, State};
@@ -25,6 +25,8 @@ pub(super) struct Recovered {
     pub known: bool,
     /// A sentence for people.
     pub remark: String,
+    /// The names of an account whose creation was begun, and which cannot be found.
+    pub sought: Option<BTreeMap<String, Value>>,
 }
 
 /// Reads every account with an unfinished operation. Changes nothing: the caller records the result, unless this is a dry run.
@@ -84,9 +86,12 @@ async fn resolve_all(
             shadow: shadow.clone(),
             known,
             remark: String::new(),
+            sought: None,
         })
         .collect();
+    let unseen = known && shadow.is_none() && intent.action == Action::Create;
     recovered.push(Recovered {
+        sought: unseen.then_some(intent.keys),
         op: last,
         anchor,
         shadow,

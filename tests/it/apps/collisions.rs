@@ -146,17 +146,27 @@ fn smartertrack_agents_come_go_and_come_back_beside_customers() {
 /// other name is made up for the same person.
 #[test]
 fn smartertrack_without_ids_makes_nobody_twice() {
-    for list in ["GetAllUsers", "absent"] {
-        let setting = Setting::first(tr::SWITCHES)
-            .with("new-id", "nowhere")
-            .with("list", list);
+    let nowhere = Setting::first(tr::SWITCHES).with("new-id", "nowhere");
+    let app = smartertrack(&nowhere, 3);
+    app.settle("joiners", 4);
+    assert_eq!(app.count("create"), 3);
+
+    // Somebody without a role is no agent, and in no list: there is nothing to find.
+    for email in ["unique", "any"] {
+        let setting = nowhere.clone().with("list", "absent").with("email", email);
         let app = smartertrack(&setting, 3);
         app.company.publish();
-        for _ in 0..4 {
-            app.company.run(&["sync", "--live"], &[0, 10, 11, 13]);
+        app.company.run(&["sync", "--live"], &[11]);
+        for _ in 0..3 {
+            let said = app.company.run(&["sync", "--live"], &[11]);
+            let words: Vec<&str> = said.split_whitespace().collect();
+            assert!(
+                words.join(" ").contains("no other name was tried"),
+                "{said}"
+            );
+            assert!(!said.contains("as taken"), "{said}");
         }
-        let made = app.sim.within(|app| app.users.len()) - 1;
-        assert_eq!(made, 3, "{list}: nobody twice");
+        assert_eq!(app.count("create"), 3, "{email}: nobody twice");
     }
 }
 
