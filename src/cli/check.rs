@@ -14,6 +14,8 @@ use super::args::{Check, Global, Probe};
 use super::out::Out;
 use super::{Stop, load, out};
 
+/// So many characters of names of facts stand in one line.
+const WIDTH: usize = 84;
 /// How many of the next scheduled times are shown.
 const FIRINGS: usize = 5;
 
@@ -66,12 +68,25 @@ fn next(when: Option<&Timetable>) -> String {
 }
 
 /// How much of what is done in an application rests on guesses.
-fn resting(connector: &ConnectorSettings) -> Option<String> {
+fn resting(name: &str, connector: &ConnectorSettings) -> Option<String> {
     let assumed = connector.assumed();
     let number = assumed.len();
+    let facts = if number == 1 { "fact" } else { "facts" };
     (number > 0).then(|| {
-        let names = assumed.join(", ");
-        format!("rests on {number} assumed facts: {names}")
+        let mut text = format!(
+            "           rests on {number} assumed {facts} about the application; `provost probe {name}` verifies what reading can verify:\n"
+        );
+        let mut line = String::new();
+        for fact in &assumed {
+            if !line.is_empty() && line.len() + fact.len() > WIDTH {
+                writeln!(text, "             {line},").ok();
+                line.clear();
+            }
+            let comma = if line.is_empty() { "" } else { ", " };
+            write!(line, "{comma}{fact}").ok();
+        }
+        writeln!(text, "             {line}").ok();
+        text
     })
 }
 
@@ -84,9 +99,7 @@ fn valid(config: &Config, files: usize) -> String {
         let policy = target.rules.policy;
         let (name, from) = (&target.name, &target.source);
         writeln!(text, "  target   {name}: from {from}, policy {policy}").ok();
-        if let Some(resting) = resting(&target.connector) {
-            writeln!(text, "           {resting}").ok();
-        }
+        text.extend(resting(name, &target.connector));
         for (what, when) in [
             ("sync", &target.schedule.sync),
             ("reconcile", &target.schedule.reconcile),

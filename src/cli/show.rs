@@ -79,6 +79,7 @@ fn log(report: &RunReport, about: About) {
                 ChangeStatus::Failed(_) => ("failed", false),
                 ChangeStatus::Unconfirmed(_) => ("unconfirmed", false),
                 ChangeStatus::Handed(_) => ("awaiting-confirmation", false),
+                ChangeStatus::Waiting(_) => ("awaiting-licence", false),
                 ChangeStatus::Skipped(_) => ("skipped", false),
             };
             log_change(name, run, &one.change, result, applied);

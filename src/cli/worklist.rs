@@ -90,7 +90,12 @@ fn list<'a>(lists: impl Iterator<Item = (&'a str, &'a WorkListSettings)>) -> Res
                 _ = write!(text, ": {}", fields.join("; "));
             }
             if let Some(due) = &task.due {
-                _ = write!(text, ", by {}", safe::text(due));
+                let by = if task.not_before.is_some() {
+                    "at"
+                } else {
+                    "by"
+                };
+                _ = write!(text, ", {by} {}", safe::text(due));
             }
             if !task.after.is_empty() {
                 _ = write!(text, ", after {}", task.after.join(", "));

@@ -284,7 +284,8 @@ pub const TARGET_WORKLIST: Keys = Keys {
         "active",
         "stripped-when-disabled",
         "licences",
-        "renew",
+        "dated",
+        "date-format",
         "foresee",
         "send-to",
         "steps",
@@ -303,10 +304,10 @@ pub const LICENCES: Keys = Keys {
     keys: &["attribute", "stock"],
 };
 
-/// An end date that must be moved.
-pub const RENEW: Keys = Keys {
-    table: "[target.renew]",
-    keys: &["attribute", "ahead", "by"],
+/// An attribute with dates of its own.
+pub const DATED: Keys = Keys {
+    table: "[[target.dated]]",
+    keys: &["attribute", "from", "until", "ahead", "by"],
 };
 
 /// What an administrator does, step by step.
@@ -418,7 +419,7 @@ pub const ALL: &[&Keys] = &[
     &TARGET_WORKLIST,
     &ACTIVE,
     &LICENCES,
-    &RENEW,
+    &DATED,
     &STEPS,
     &SUSPEND,
     &HEIR,

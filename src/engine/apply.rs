@@ -360,7 +360,7 @@ impl Progress {
             } else if self.applied.stopped.is_some() {
                 "the application stopped answering"
             } else if self.blocked.contains(&change.anchor) {
-                "an earlier change to the same account failed"
+                "an earlier change to the same account was not made"
             } else {
                 ready.push(Arc::clone(change));
                 continue;
@@ -413,7 +413,7 @@ impl Progress {
                 self.blocked.insert(change.anchor.clone());
             }
             // What was not begun says nothing about the application, nor does what waits for a person.
-            ChangeStatus::Skipped(_) | ChangeStatus::Handed(_) => {
+            ChangeStatus::Skipped(_) | ChangeStatus::Handed(_) | ChangeStatus::Waiting(_) => {
                 self.blocked.insert(change.anchor.clone());
             }
         }
@@ -458,6 +458,7 @@ fn describe(status: &ChangeStatus) -> String {
         ChangeStatus::Failed(why) => format!("failed: {why}"),
         ChangeStatus::Unconfirmed(why) => format!("unconfirmed: {why}"),
         ChangeStatus::Handed(what) => format!("awaiting confirmation: {what}"),
+        ChangeStatus::Waiting(why) => why.clone(),
         ChangeStatus::Skipped(why) => format!("skipped: {why}"),
     }
 }

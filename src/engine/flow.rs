@@ -2,6 +2,7 @@
 //!
 //! A dry run and a real one are the same steps; the dry one never holds a writer.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::apply::{Applying, apply};
@@ -11,13 +12,13 @@ use super::gather::{Gathered, Inputs, View, gather};
 use super::orders::frozen;
 use super::password::Passwords;
 use super::recover::{self, Recovered, recover};
-use super::result::{Retry, TargetReport};
+use super::result::{ChangeStatus, Retry, TargetReport};
 use super::settle::{remember, settle};
 use super::taken::{self, Conflict, Earlier};
 use super::{EngineError, Session, Snapshot};
 use super::{heirs, letters, remarks, unseen};
 use crate::config::TargetSpec;
-use crate::model::{Freeze, Letter, Plan};
+use crate::model::{Anchor, Freeze, Letter, Plan};
 use crate::reconcile::guard::{self, Approval, GuardContext};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::store::{Conclusion, ShadowMove, TargetMeta};
@@ -390,7 +391,7 @@ impl OneTarget<'_> {
         };
         let applied = apply(&verdict.approved, &by).await?;
         report.results = applied.results;
-        let unmade = report.unmade().next().is_some() || waiting > 0;
+        let unmade = report.is_stuck() || waiting > 0;
         report.retry = match &applied.stopped {
             _ if unmade && self.session.stop.is_cancelled() => Retry::Interrupted,
             Some(error) => Retry::of(error),
@@ -436,19 +437,25 @@ fn merge(mut first: TargetReport, second: TargetReport) -> TargetReport {
     first.remarks.extend(second.remarks);
     first.error = first.error.or(second.error);
     // What failed in the first pass may have been made in the second.
-    let made = first.retry == Retry::Soon && first.unmade().next().is_none();
+    let made = first.retry == Retry::Soon && !first.is_stuck();
     if first.retry == Retry::No || made {
         first.retry = second.retry;
     }
     if let (Some(plan), Some(more)) = (&mut first.plan, second.plan) {
         plan.changes.extend(more.changes);
         plan.foretold.extend(more.foretold);
-        plan.held.extend(
-            more.held
-                .into_iter()
-                .filter(|held| !plan.held.contains(held))
-                .collect::<Vec<_>>(),
-        );
+        // Who waits for a person since the first pass waits for nothing else.
+        let handed: BTreeSet<&Anchor> = first
+            .results
+            .iter()
+            .filter(|result| matches!(result.status, ChangeStatus::Handed(_)))
+            .map(|result| &result.change.anchor)
+            .collect();
+        let held = more.held.into_iter();
+        let held: Vec<_> = held
+            .filter(|held| !plan.held.contains(held) && !handed.contains(&held.anchor))
+            .collect();
+        plan.held.extend(held);
         plan.pending = more.pending;
     }
     if let (Some(verdict), Some(more)) = (&mut first.verdict, second.verdict) {

@@ -30,7 +30,33 @@ struct Member {
     account: Option<AccountId>,
 }
 
-type Answers = BTreeMap<String, Result<(), ConnectorError>>;
+/// What the application said to each group, and to single accounts where licences did not suffice for all of a group.
+#[derive(Default)]
+struct Answers {
+    groups: BTreeMap<String, Result<(), ConnectorError>>,
+    accounts: BTreeMap<(String, AccountId), Result<(), ConnectorError>>,
+}
+
+impl Answers {
+    fn of(&self, group: &str, account: &AccountId) -> Option<&Result<(), ConnectorError>> {
+        let single = self.accounts.get(&(group.to_owned(), account.clone()));
+        single.or_else(|| self.groups.get(group))
+    }
+
+    fn enter(&mut self, sent: Sent) {
+        for (account, answer) in sent.accounts {
+            self.accounts.insert((sent.group.clone(), account), answer);
+        }
+        self.groups.insert(sent.group, sent.answer);
+    }
+}
+
+/// What became of one group.
+struct Sent {
+    group: String,
+    answer: Result<(), ConnectorError>,
+    accounts: Vec<(AccountId, Result<(), ConnectorError>)>,
+}
 
 /// Carries out entitlement changes, group by group.
 pub(super) async fn entitle(
@@ -98,24 +124,75 @@ async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
             group(&mut groups, name).remove.insert(id.clone());
         }
     }
-    let writer = &*by.book.writer;
-    let sending: Vec<_> = groups
+    let parallelism = by.book.writer.capabilities().parallelism.max(1);
+    // What takes something away goes first: it may free a licence that another group needs.
+    let (first, rest): (Vec<_>, Vec<_>) = groups
         .into_values()
-        .map(|change| send(by, change))
-        .collect();
-    stream::iter(sending)
-        .buffer_unordered(writer.capabilities().parallelism.max(1))
-        .collect()
-        .await
+        .partition(|change| !change.remove.is_empty());
+    let mut answers = Answers::default();
+    for wave in [first, rest] {
+        let sending: Vec<_> = wave.into_iter().map(|change| send(by, change)).collect();
+        let wave: Vec<Sent> = stream::iter(sending)
+            .buffer_unordered(parallelism)
+            .collect()
+            .await;
+        for sent in wave {
+            answers.enter(sent);
+        }
+    }
+    answers
 }
 
-async fn send(by: &Applying<'_>, change: MembershipChange) -> (String, Result<(), ConnectorError>) {
-    if let Some(why) = by.halt() {
-        let why = format!("not begun: {why}");
-        return (change.entitlement, Err(ConnectorError::Transient(why)));
+async fn send(by: &Applying<'_>, change: MembershipChange) -> Sent {
+    let mut accounts = Vec::new();
+    let answer = match by.halt() {
+        Some(why) => Err(ConnectorError::Transient(format!("not begun: {why}"))),
+        None => by.book.writer.set_members(&change).await,
+    };
+    if matches!(answer, Err(ConnectorError::Exhausted(_))) {
+        accounts = one_at_a_time(by, &change).await;
     }
-    let answer = by.book.writer.set_members(&change).await;
-    (change.entitlement, answer)
+    Sent {
+        group: change.entitlement,
+        answer,
+        accounts,
+    }
+}
+
+/// There are not licences for all of a group: who gets one, and who waits, is known only account by account. Taking away
+/// goes first, and doing again what was done already is harmless.
+async fn one_at_a_time(
+    by: &Applying<'_>,
+    change: &MembershipChange,
+) -> Vec<(AccountId, Result<(), ConnectorError>)> {
+    let removed = change.remove.iter().map(|account| (account, false));
+    let added = change.add.iter().map(|account| (account, true));
+    let mut answers = Vec::new();
+    for (account, give) in removed.chain(added) {
+        if by.halt().is_some() {
+            break;
+        }
+        let mut single = MembershipChange {
+            entitlement: change.entitlement.clone(),
+            ..MembershipChange::default()
+        };
+        let side = if give {
+            &mut single.add
+        } else {
+            &mut single.remove
+        };
+        side.insert(account.clone());
+        let answer = by.book.writer.set_members(&single).await;
+        let ended = matches!(
+            answer,
+            Err(ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. })
+        );
+        answers.push((account.clone(), answer));
+        if ended {
+            break;
+        }
+    }
+    answers
 }
 
 fn group<'a>(
@@ -142,11 +219,13 @@ impl Member {
         let mut errors = Vec::new();
         let mut stop = None;
         let mut unknown = false;
-        let mut check = |name: &String| match answers.get(name) {
+        let mut refused = false;
+        let mut check = |name: &String| match answers.of(name, id) {
             Some(Ok(())) => true,
             Some(Err(error)) => {
                 errors.push(format!("{name}: {error}"));
                 unknown |= matches!(error, ConnectorError::Ambiguous(_));
+                refused |= !matches!(error, ConnectorError::Exhausted(_));
                 if matches!(
                     error,
                     ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. }
@@ -178,7 +257,11 @@ impl Member {
             (ChangeStatus::Unconfirmed(text.clone()), text)
         } else {
             let text = errors.join("; ");
-            (ChangeStatus::Failed(text.clone()), text)
+            let status = match refused {
+                true => ChangeStatus::Failed(text.clone()),
+                false => ChangeStatus::Waiting(text.clone()),
+            };
+            (status, text)
         };
         shadow.remember(Effect {
             at: bench.now,

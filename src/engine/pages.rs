@@ -30,6 +30,7 @@ pub fn shown(result: &ChangeResult) -> text::ChangeResult {
         ChangeStatus::Failed(why) => (ResultState::Failed, Some(why)),
         ChangeStatus::Unconfirmed(why) => (ResultState::Unconfirmed, Some(why)),
         ChangeStatus::Handed(what) => (ResultState::Handed, Some(what)),
+        ChangeStatus::Waiting(why) => (ResultState::Waiting, Some(why)),
         ChangeStatus::Skipped(why) => (ResultState::Skipped, Some(why)),
     };
     text::ChangeResult {

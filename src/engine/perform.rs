@@ -353,6 +353,7 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         | ConnectorError::Conflict(_)
         | ConnectorError::NotFound(_)
         | ConnectorError::Rejected(_)
+        | ConnectorError::Exhausted(_)
         | ConnectorError::Ambiguous(_)
         | ConnectorError::Handed(_)
         | ConnectorError::Idle(_)
@@ -388,11 +389,11 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         (_, Some(before)) => {
             let shadow = turned_down(intent, before, error);
             (
-                ChangeStatus::Failed(text.clone()),
+                refusal(error, text.clone()),
                 put(shadow, intent, &text, bench),
             )
         }
-        (_, None) => (ChangeStatus::Failed(text), ShadowMove::Keep),
+        (_, None) => (refusal(error, text), ShadowMove::Keep),
     };
     let conflict = if let ConnectorError::Conflict(said) = error {
         Some(said.clone())
@@ -404,6 +405,15 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
         shadow,
         stop,
         conflict,
+    }
+}
+
+/// How a change that was not made is reported.
+pub(super) fn refusal(error: &ConnectorError, text: String) -> ChangeStatus {
+    if matches!(error, ConnectorError::Exhausted(_)) {
+        ChangeStatus::Waiting(text)
+    } else {
+        ChangeStatus::Failed(text)
     }
 }
 

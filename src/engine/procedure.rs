@@ -125,6 +125,7 @@ impl Course {
             ChangeStatus::Failed(_)
             | ChangeStatus::Partly(_)
             | ChangeStatus::Handed(_)
+            | ChangeStatus::Waiting(_)
             | ChangeStatus::Unconfirmed(_)
             | ChangeStatus::Skipped(_) => self.fail(step, status),
         }
@@ -178,6 +179,7 @@ impl Course {
             ChangeStatus::Unconfirmed(why) => ChangeStatus::Unconfirmed(text(&why)),
             // The later steps are handed over once this one was confirmed.
             ChangeStatus::Handed(what) => ChangeStatus::Handed(what),
+            ChangeStatus::Waiting(why) => ChangeStatus::Waiting(text(&why)),
             ChangeStatus::Failed(why) | ChangeStatus::Skipped(why) | ChangeStatus::Partly(why)
                 if !done.is_empty() =>
             {

@@ -124,6 +124,7 @@ fn is_about_one(error: &ConnectorError) -> bool {
         ConnectorError::Conflict(_)
         | ConnectorError::NotFound(_)
         | ConnectorError::Rejected(_)
+        | ConnectorError::Exhausted(_)
         | ConnectorError::Ambiguous(_)
         | ConnectorError::Handed(_)
         | ConnectorError::Idle(_)

@@ -27,7 +27,9 @@ pub enum ChangeStatus {
     Unconfirmed(String),
     /// Only a person can make it, and was asked to: it counts when it is confirmed.
     Handed(String),
-    /// Not begun: an earlier change to the same account failed, or the target stopped answering.
+    /// No licence or seat is free for it, as said; tried again at the next run, and in this one if one came free.
+    Waiting(String),
+    /// Not begun: an earlier change to the same account was not made, or the target stopped answering.
     Skipped(String),
 }
 
@@ -50,14 +52,24 @@ impl ChangeResult {
             | ChangeStatus::Failed(_)
             | ChangeStatus::Unconfirmed(_)
             | ChangeStatus::Handed(_)
+            | ChangeStatus::Waiting(_)
             | ChangeStatus::Skipped(_) => false,
         }
     }
 
-    /// Whether nothing is left for us to do: it was made, or a person was asked to make it.
+    /// Whether nothing is left for us to do: it was made, or a person must bring it further.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.is_made() || matches!(self.status, ChangeStatus::Handed(_))
+        self.is_made() || self.waits_for_people()
+    }
+
+    /// Whether only a person can bring it further: who was asked to make it, or who orders licences.
+    #[must_use]
+    pub fn waits_for_people(&self) -> bool {
+        matches!(
+            self.status,
+            ChangeStatus::Handed(_) | ChangeStatus::Waiting(_)
+        )
     }
 }
 
@@ -114,7 +126,9 @@ impl Retry {
                 retry_after: Some(pause),
             } => Self::After(*pause),
             ConnectorError::Unauthorised(_) => Self::Late,
-            ConnectorError::Handed(_) | ConnectorError::Idle(_) => Self::No,
+            ConnectorError::Handed(_) | ConnectorError::Idle(_) | ConnectorError::Exhausted(_) => {
+                Self::No
+            }
             ConnectorError::Throttled { retry_after: None }
             | ConnectorError::Transient(_)
             | ConnectorError::Conflict(_)
@@ -226,6 +240,26 @@ impl TargetReport {
         self.results.iter().filter(|result| !result.is_made())
     }
 
+    /// Changes that were allowed and not made although nobody but the program and the application could have made them.
+    pub(super) fn is_stuck(&self) -> bool {
+        let waiting: BTreeSet<&Anchor> = self
+            .results
+            .iter()
+            .filter(|result| result.waits_for_people())
+            .map(|result| &result.change.anchor)
+            .collect();
+        self.unmade().any(|result| match result.status {
+            ChangeStatus::Skipped(_) => !waiting.contains(&result.change.anchor),
+            ChangeStatus::Done
+            | ChangeStatus::DoneWith(_)
+            | ChangeStatus::Partly(_)
+            | ChangeStatus::Failed(_)
+            | ChangeStatus::Unconfirmed(_)
+            | ChangeStatus::Handed(_)
+            | ChangeStatus::Waiting(_) => !result.waits_for_people(),
+        })
+    }
+
     /// What takes access away, is allowed, and waits behind a freeze.
     #[must_use]
     pub fn waiting(&self) -> Vec<&Change> {
@@ -263,8 +297,7 @@ impl TargetReport {
         {
             return Outcome::Quarantined;
         }
-        let waits = |result: &ChangeResult| matches!(result.status, ChangeStatus::Handed(_));
-        if self.unmade().any(|result| !waits(result)) {
+        if self.is_stuck() {
             return Outcome::PartlyFailed;
         }
         if self.unmade().next().is_some() {

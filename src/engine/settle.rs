@@ -40,6 +40,7 @@ pub(super) fn settle(
                 | ChangeStatus::Failed(_)
                 | ChangeStatus::Unconfirmed(_)
                 | ChangeStatus::Handed(_)
+                | ChangeStatus::Waiting(_)
                 | ChangeStatus::Skipped(_) => true,
             })
             .map(|result| &result.change.anchor),

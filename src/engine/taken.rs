@@ -54,7 +54,8 @@ impl Earlier {
     }
 
     /// Takes over what a pass found out. Says whether another one is worth while: because somebody waits for the account
-    /// of somebody who has one now, or because there is another name to try.
+    /// of somebody who has one now, because there is another name to try, or because somebody waits for a licence and one
+    /// may have come free since.
     pub(super) fn learn(
         &mut self,
         report: &TargetReport,
@@ -76,7 +77,7 @@ impl Earlier {
             }
         }
         let tries = self.refused.len() > before && self.passes < TRIES;
-        waits || tries
+        waits || tries || (self.passes < TRIES && freed(report))
     }
 
     /// Leaves those alone whose changes failed in a pass before: what was refused is not asked again in the same run.
@@ -170,6 +171,25 @@ fn made(report: &TargetReport) -> BTreeSet<Anchor> {
         })
         .map(|result| result.change.anchor.clone())
         .collect()
+}
+
+/// Whether somebody waits for a licence, and something was made, or asked for, after which one may be free. Leavers are not
+/// counted: they came before anybody asked for a licence.
+fn freed(report: &TargetReport) -> bool {
+    let waits = |result: &ChangeResult| matches!(result.status, ChangeStatus::Waiting(_));
+    let frees = |result: &ChangeResult| match result.change.action {
+        Action::Update => !result.change.attributes.is_empty(),
+        Action::Entitle => !result.change.revoke.is_empty(),
+        Action::Suspend(_)
+        | Action::Delete
+        | Action::Link
+        | Action::Create
+        | Action::Reactivate(_) => false,
+    };
+    let moved = |result: &ChangeResult| {
+        result.is_made() || matches!(result.status, ChangeStatus::Handed(_))
+    };
+    report.results.iter().any(waits) && report.results.iter().any(|r| moved(r) && frees(r))
 }
 
 /// Takes out of a report what a later pass did over again.

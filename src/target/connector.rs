@@ -36,6 +36,9 @@ pub enum ConnectorError {
     /// The application understood and said no. The identity is held; repeating will not help.
     #[error("rejected: {0}")]
     Rejected(String),
+    /// No licence or seat is left. Nothing was changed; tried again when one may have come free.
+    #[error("waits for a licence: {0}")]
+    Exhausted(String),
     /// The call may or may not have taken effect. Resolved by reading, never by repeating.
     #[error("outcome unknown: {0}")]
     Ambiguous(String),
@@ -62,6 +65,7 @@ impl ConnectorError {
             Self::Conflict(text) => Self::Conflict(change(text)),
             Self::NotFound(text) => Self::NotFound(change(text)),
             Self::Rejected(text) => Self::Rejected(change(text)),
+            Self::Exhausted(text) => Self::Exhausted(change(text)),
             Self::Ambiguous(text) => Self::Ambiguous(change(text)),
             Self::Handed(text) => Self::Handed(change(text)),
             Self::Idle(text) => Self::Idle(change(text)),
@@ -89,6 +93,17 @@ pub struct Finding {
     pub found: String,
     /// Whether operation is possible with it.
     pub ok: bool,
+}
+
+/// Something that time alone brings, for people who must know ahead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Coming<'a> {
+    /// The access of an account ends.
+    Ends(&'a AccountId),
+    /// The access of an account begins, or begins again.
+    Begins(&'a AccountId),
+    /// Somebody starts who needs this account.
+    Joins(&'a AccountDraft),
 }
 
 /// Reading accounts. All that planning ever gets.
@@ -212,16 +227,16 @@ pub trait AccountWriter: AccountReader {
         Ok(())
     }
 
-    /// How far ahead people must know whose access ends; `None` where nobody needs to.
+    /// How far ahead people must know whose access ends or begins; `None` where nobody needs to.
     fn foresees(&self) -> Option<jiff::SignedDuration> {
         None
     }
 
-    /// Says that the access of an account ends at a moment that is known already. Nothing is changed before.
+    /// Says what happens at a moment that is known already. Nothing is changed before.
     ///
     /// # Errors
     /// Any.
-    async fn foresee(&self, _id: &AccountId, _at: Timestamp) -> Result<(), ConnectorError> {
+    async fn foresee(&self, _what: Coming<'_>, _at: Timestamp) -> Result<(), ConnectorError> {
         Ok(())
     }
 

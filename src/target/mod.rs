@@ -15,7 +15,7 @@ pub mod worklist;
 
 use std::sync::Arc;
 
-pub use connector::{AccountReader, AccountWriter, AfterLogin, ConnectorError, Finding};
+pub use connector::{AccountReader, AccountWriter, AfterLogin, Coming, ConnectorError, Finding};
 pub use urgent::{until_set_aside, urgently};
 
 use http_app::HttpApp;

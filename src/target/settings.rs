@@ -296,9 +296,11 @@ pub struct WorkListSettings {
     pub stripped: BTreeSet<String>,
     /// Counted licences.
     pub licences: Option<Licences>,
-    /// An end date that must be moved before it is reached.
-    pub renew: Option<Renew>,
-    /// How long before an access ends its task comes up, where the end is known.
+    /// Attributes with dates of their own.
+    pub dated: Vec<Dated>,
+    /// How the export writes dates, in the letters of `strptime`.
+    pub date_format: String,
+    /// How long before an access ends or begins its task comes up, where the moment is known.
     pub foresee: Option<jiff::SignedDuration>,
     /// Whom the list is sent to when something new is on it.
     pub send_to: Option<String>,
@@ -324,13 +326,24 @@ pub struct Licences {
     pub stock: BTreeMap<String, u32>,
 }
 
-/// An end date that must be moved before it is reached.
+/// An attribute whose value counts from one day to another. The dates are attributes of the list alone.
 #[derive(Clone, Debug)]
-pub struct Renew {
-    /// The attribute with the date, as `YYYY-MM-DD`.
+pub struct Dated {
+    /// The attribute.
     pub attribute: String,
-    /// So many days before it a task comes up.
+    /// The attribute with its first day, as `YYYY-MM-DD`.
+    pub from: Option<String>,
+    /// The attribute with its last day, as `YYYY-MM-DD`, which must be moved before it is reached.
+    pub until: Option<String>,
+    /// So many days before the last day a task comes up.
     pub ahead: i32,
     /// The new date is so many days after the day on which the task comes up.
     pub by: i32,
+}
+
+impl Dated {
+    /// The names of its dates.
+    pub fn dates(&self) -> impl Iterator<Item = &str> {
+        self.from.iter().chain(&self.until).map(String::as_str)
+    }
 }

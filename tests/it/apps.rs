@@ -3,12 +3,17 @@
 mod collisions;
 mod company;
 mod contract;
+mod emdecs;
+mod emdecs_crash;
+mod emdecs_dates;
 mod facts;
 mod heirs;
 mod hr;
 mod ldap;
+mod leaver_crash;
 mod leavers;
 mod leaving;
+mod licences;
 mod others;
 mod servicetrade;
 mod story;

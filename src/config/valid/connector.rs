@@ -60,9 +60,22 @@ pub struct Can {
     pub reassign: BTreeSet<String>,
     /// Nothing is known about it, so nothing is held against it.
     pub unknown: bool,
+    /// For what a profile describes: the capabilities that it switches by its settings, with the expression.
+    pub profile: Option<BTreeMap<String, String>>,
 }
 
 impl Can {
+    /// What to do where a capability is missing, for a profile that describes it by this operation.
+    pub fn advice(&self, capability: &str, table: &str) -> Option<String> {
+        let switches = self.profile.as_ref()?;
+        Some(match switches.get(capability) {
+            Some(switch) => format!(
+                "the profile switches it on by `{switch}`: set that in [target.settings] once you have seen it work"
+            ),
+            None => format!("describe it in the profile as {table}"),
+        })
+    }
+
     /// Whether it can do a step of a suspension.
     pub fn does(&self, step: &How) -> bool {
         if self.unknown {
@@ -99,6 +112,7 @@ pub fn read(
                 entitlements: true,
                 reassign: BTreeSet::new(),
                 unknown: false,
+                profile: None,
             };
             (
                 can,
@@ -114,9 +128,10 @@ pub fn read(
                 set_password: false,
                 force_change: false,
                 revoke_sessions: false,
-                entitlements: true,
+                entitlements: false,
                 reassign: BTreeSet::new(),
                 unknown: false,
+                profile: None,
             };
             let read = worklist::read(section, mapping, outside);
             (can, read.map(ConnectorSettings::WorkList))
@@ -141,6 +156,7 @@ pub fn read(
                 entitlements: sandbox.entitlements,
                 reassign: sandbox.reassign.clone(),
                 unknown: false,
+                profile: None,
             };
             (can, named.then_some(ConnectorSettings::Sandbox(sandbox)))
         }

@@ -38,6 +38,7 @@ pub fn read(
             entitlements: true,
             reassign: BTreeSet::new(),
             unknown: true,
+            profile: None,
         };
         return (anything, None);
     };
@@ -111,6 +112,13 @@ fn able(section: &Section<'_>, profile: &Profile, given: Option<&Given>) -> Can 
             .cloned()
             .collect(),
         unknown: false,
+        profile: Some(
+            profile
+                .capabilities
+                .iter()
+                .map(|(name, switch)| (name.clone(), switch.source().to_owned()))
+                .collect(),
+        ),
     }
 }
 

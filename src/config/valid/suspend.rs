@@ -135,16 +135,7 @@ fn one(
                 "choose credentials = \"managed\", \"reset\" or \"sso\", or take another step",
             );
         } else if !can.does(step) {
-            let help = match step {
-                How::Deactivate if can.block_login => "write \"block-login\" instead",
-                How::BlockLogin if can.deactivate => "write \"deactivate\" instead",
-                How::FuzzPassword => "the target must be able to set passwords",
-                How::Reassign(_) => "name a kind of work that the target can reassign",
-                How::Deactivate
-                | How::BlockLogin
-                | How::RemoveEntitlements
-                | How::RevokeSessions => "leave this step out",
-            };
+            let help = unable(step, can);
             table.error(key, format!("this target cannot do \"{step}\""), help);
         }
     }
@@ -168,6 +159,37 @@ fn one(
         );
     }
     fuzzes(table, key, reason, steps, mode);
+}
+
+/// What to do about a step that the target cannot do.
+fn unable(step: &How, can: &Can) -> String {
+    let of_profile = match step {
+        How::FuzzPassword => can.advice("set-password", "[[operation.set-password]]"),
+        How::RevokeSessions => can.advice("revoke-sessions", "[[operation.revoke-sessions]]"),
+        How::Reassign(kind) if can.reassign.is_empty() => {
+            can.advice("reassign", &format!("[reassign.{kind}]"))
+        }
+        How::Reassign(_) | How::Deactivate | How::BlockLogin | How::RemoveEntitlements => None,
+    };
+    if let Some(advice) = of_profile {
+        return advice;
+    }
+    let kinds: Vec<&str> = can.reassign.iter().map(String::as_str).collect();
+    match step {
+        How::Deactivate if can.block_login => "write \"block-login\" instead".to_owned(),
+        How::BlockLogin if can.deactivate => "write \"deactivate\" instead".to_owned(),
+        How::FuzzPassword => "the target must be able to set passwords".to_owned(),
+        How::Reassign(_) if !kinds.is_empty() => {
+            format!(
+                "the kinds of work that it can reassign: {}",
+                kinds.join(", ")
+            )
+        }
+        How::Reassign(_) => "name a kind of work that the target can reassign".to_owned(),
+        How::Deactivate | How::BlockLogin | How::RemoveEntitlements | How::RevokeSessions => {
+            "leave this step out".to_owned()
+        }
+    }
 }
 
 /// What is special about fuzzed passwords.
@@ -306,7 +328,11 @@ pub fn mode(section: &Section<'_>, mode: CredentialMode, can: &Can) {
         section.error(
             "credentials",
             format!("with credentials = \"{mode}\" this target must be able to set passwords"),
-            "declare that it can, or choose \"sso\" or \"none\"",
+            can.advice("set-password", "[[operation.set-password]]")
+                .map_or_else(
+                    || "declare that it can, or choose \"sso\" or \"none\"".to_owned(),
+                    |advice| format!("{advice}, or choose \"sso\" or \"none\""),
+                ),
         );
     } else if mode == CredentialMode::Reset && !can.force_change {
         section.warning(

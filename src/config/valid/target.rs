@@ -192,7 +192,10 @@ fn possible(section: &Section<'_>, rules: &TargetRules, can: &Can) {
         section.error(
             "delete",
             "this target cannot delete accounts",
-            "remove `delete`, or declare it in [target.capabilities]",
+            can.advice("delete", "[[operation.delete]]").map_or_else(
+                || "remove `delete`, or declare it in [target.capabilities]".to_owned(),
+                |advice| format!("remove `delete`, or {advice}"),
+            ),
         );
     } else if !stops {
         section.warning(

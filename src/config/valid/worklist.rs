@@ -8,7 +8,7 @@ use super::common::values;
 use crate::config::keys;
 use crate::config::raw::Section;
 use crate::reconcile::mapping::Mapping;
-use crate::target::settings::{ActiveColumn, Licences, Renew, WorkListSettings};
+use crate::target::settings::{ActiveColumn, Dated, Licences, WorkListSettings};
 use crate::target::worklist::Kind;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -40,11 +40,14 @@ pub fn read(
         .map(|rule| rule.name.as_str())
         .collect();
     let licences = licences(section);
-    let renew = renew(section);
+    let dated: Vec<Dated> = section.tables("dated").iter().filter_map(dated).collect();
+    shown(section, &dated, &columns, export.is_some());
     let lists: BTreeSet<String> = values(section.texts("lists"));
     let stripped: BTreeSet<String> = values(section.texts("stripped-when-disabled"));
     if mapping.is_some() {
-        let named = columns.keys().map(|name| ("columns", name));
+        let dates: BTreeSet<&str> = dated.iter().flat_map(Dated::dates).collect();
+        let shown = columns.keys().filter(|name| !dates.contains(name.as_str()));
+        let named = shown.map(|name| ("columns", name));
         let named = named.chain(lists.iter().map(|name| ("lists", name)));
         let named = named.chain(stripped.iter().map(|name| ("stripped-when-disabled", name)));
         let named = named.chain(
@@ -52,7 +55,7 @@ pub fn read(
                 .iter()
                 .map(|licences| ("licences", &licences.attribute)),
         );
-        let named = named.chain(renew.iter().map(|renew| ("renew", &renew.attribute)));
+        let named = named.chain(dated.iter().map(|dated| ("dated", &dated.attribute)));
         let id = (!id.is_empty()).then_some(("id", &id));
         for (key, name) in named.chain(id) {
             if !known.contains(name.as_str()) {
@@ -72,7 +75,8 @@ pub fn read(
         active: active(section),
         stripped,
         licences,
-        renew,
+        date_format: date_format(section),
+        dated,
         foresee: section
             .duration("foresee", DAY / 24..=366 * DAY)
             .and_then(|ahead| jiff::SignedDuration::try_from(ahead).ok()),
@@ -132,12 +136,15 @@ fn licences(section: &Section<'_>) -> Option<Licences> {
     })
 }
 
-fn renew(section: &Section<'_>) -> Option<Renew> {
-    let table = section.table("renew", &keys::RENEW)?;
-    let attribute = table.required(
-        "attribute",
-        "the attribute with the end date, as YYYY-MM-DD",
-    );
+fn dated(table: &Section<'_>) -> Option<Dated> {
+    table.expect(&keys::DATED);
+    let attribute = table.required("attribute", "the attribute that has dates of its own");
+    let text = |key: &str| table.text(key).map(|text| text.value);
+    let (from, until) = (text("from"), text("until"));
+    if from.is_none() && until.is_none() {
+        let help = "such as until = \"location_until\", a name of your choice";
+        table.error("until", "neither `from` nor `until` is named", help);
+    }
     let days = |key: &str, default: i32| {
         let given = table.duration(key, DAY..=3650 * DAY);
         given.map_or(default, |given| {
@@ -152,11 +159,43 @@ fn renew(section: &Section<'_>) -> Option<Renew> {
             "such as \"730d\"",
         );
     }
-    Some(Renew {
+    Some(Dated {
         attribute: attribute?.value,
+        from,
+        until,
         ahead,
         by,
     })
+}
+
+/// Once an export says what is there, it must say when that ends as well: else nobody would know.
+fn shown(section: &Section<'_>, dated: &[Dated], columns: &BTreeMap<String, String>, export: bool) {
+    let hidden = dated.iter().filter_map(|dated| dated.until.as_ref());
+    for until in hidden.filter(|until| export && !columns.contains_key(*until)) {
+        let message = format!("must name the export's column for \"{until}\"");
+        let help =
+            "without it nobody knows when that date comes; name the column, or leave out `until`";
+        section.error("columns", message, help);
+    }
+}
+
+fn date_format(section: &Section<'_>) -> String {
+    const ISO: &str = "%Y-%m-%d";
+    let Some(format) = section.text("date-format") else {
+        return ISO.to_owned();
+    };
+    let day = jiff::civil::date(2026, 11, 22);
+    let written = jiff::fmt::strtime::format(&format.value, day).ok();
+    let read = written.and_then(|text| jiff::civil::Date::strptime(&format.value, text).ok());
+    if read != Some(day) {
+        let help = "such as \"%m/%d/%Y\" for 11/22/2026 or \"%d.%m.%Y\" for 22.11.2026";
+        section.error(
+            "date-format",
+            "is no form in which a day can be written and read",
+            help,
+        );
+    }
+    format.value
 }
 
 fn steps(section: &Section<'_>) -> BTreeMap<Kind, Vec<String>> {

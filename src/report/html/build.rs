@@ -259,6 +259,7 @@ fn change(change: &Change, waits: bool, result: Option<&ChangeResult>) -> view::
             ResultState::Partly
             | ResultState::Failed
             | ResultState::Unconfirmed
+            | ResultState::Waiting
             | ResultState::Skipped => ALARM,
         }),
         who: format!("{account}anchor {}", change.anchor),

@@ -23,6 +23,8 @@ pub enum ResultState {
     Unconfirmed,
     /// A person was asked to make it; it counts when it is confirmed.
     Handed,
+    /// No licence or seat is free for it.
+    Waiting,
     /// Not begun.
     Skipped,
 }
@@ -37,6 +39,7 @@ impl ResultState {
             Self::Failed => "failed",
             Self::Unconfirmed => "unconfirmed",
             Self::Handed => "awaiting-confirmation",
+            Self::Waiting => "awaiting-licence",
             Self::Skipped => "skipped",
         }
     }
@@ -63,7 +66,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
             ResultState::Done => ('i', CHANGE),
             ResultState::Partly | ResultState::Failed => ('!', LOSS),
             ResultState::Handed => ('i', CHANGE),
-            ResultState::Unconfirmed | ResultState::Skipped => ('!', CHANGE),
+            ResultState::Unconfirmed | ResultState::Waiting | ResultState::Skipped => ('!', CHANGE),
         };
         let change = &one.change;
         let (state, action) = (one.state.as_str(), change.action.as_str());
@@ -83,6 +86,7 @@ pub fn results(target: &str, outcome: Outcome, results: &[ChangeResult], look: L
         ResultState::Failed,
         ResultState::Unconfirmed,
         ResultState::Handed,
+        ResultState::Waiting,
         ResultState::Skipped,
     ] {
         if count(state) > 0 {

@@ -327,7 +327,7 @@ fn class_of(class: Class, text: String) -> Verdict {
         Class::NotFound => ConnectorError::NotFound(text),
         Class::Throttled => ConnectorError::Throttled { retry_after: None },
         Class::Rejected | Class::Success => ConnectorError::Rejected(text),
-        Class::LicenceExhausted => ConnectorError::Rejected(format!("no licence is left: {text}")),
+        Class::LicenceExhausted => ConnectorError::Exhausted(text),
         Class::Transient => ConnectorError::Transient(text),
         Class::Unauthorised => return Verdict::Expired(ConnectorError::Unauthorised(text)),
     })

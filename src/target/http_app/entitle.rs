@@ -181,15 +181,16 @@ impl HttpApp {
         let id = self.entitlement_id(kind, plain_name).await?;
         let entitlement = json!({"name": plain_name, "id": id});
         let width = self.settings.http.parallelism.max(1);
-        let added = change.add.iter().map(|account| (account, true));
-        let removed = change.remove.iter().map(|account| (account, false));
-        let work = added
-            .chain(removed)
-            .map(|(account, give)| self.entitle(kind, account, &entitlement, give));
-        stream::iter(work.collect::<Vec<_>>())
-            .buffer_unordered(width)
-            .try_collect::<()>()
-            .await
+        // What is taken away may free a licence that somebody else needs.
+        for (accounts, give) in [(&change.remove, false), (&change.add, true)] {
+            let one = |account| self.entitle(kind, account, &entitlement, give);
+            let work: Vec<_> = accounts.iter().map(one).collect();
+            stream::iter(work)
+                .buffer_unordered(width)
+                .try_collect::<()>()
+                .await?;
+        }
+        Ok(())
     }
 
     async fn entitlement_id(&self, kind: &Entitlement, name: &str) -> Result<Json, ConnectorError> {

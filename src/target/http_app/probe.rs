@@ -10,6 +10,19 @@ use crate::model::AccountId;
 use crate::target::profile::Op;
 use crate::target::{ConnectorError, Finding};
 
+/// Whether only writing could confirm a fact.
+fn writes(fact: &str) -> bool {
+    let operation = fact.strip_prefix("operation.").map(|name| {
+        let name = name.split('#').next().unwrap_or_default();
+        !["list", "get", "detail", "find"].contains(&name)
+    });
+    operation.unwrap_or_else(|| {
+        ["entitlement.", "reassign.", "setting."]
+            .iter()
+            .any(|kind| fact.starts_with(kind))
+    })
+}
+
 /// What was found, and which facts it confirms.
 #[derive(Default)]
 struct Seen {
@@ -218,21 +231,33 @@ impl HttpApp {
             .cloned()
             .collect();
         let text = format!(
-            "{} in use, {} of them confirmed for reading just now",
+            "{} in use, {} of them confirmed just now, as far as reading can",
             assumed.len(),
             now.len()
         );
         seen.note("assumed facts", text, true);
         if !now.is_empty() {
-            let quoted: Vec<String> = now.iter().map(|fact| format!("\"{fact}\"")).collect();
+            // With those that were confirmed before: the line replaces the one that is there.
+            let all: BTreeSet<&String> = self.settings.confirmed.iter().chain(&now).collect();
+            let quoted: Vec<String> = all.iter().map(|fact| format!("\"{fact}\"")).collect();
             seen.note(
-                "to confirm them",
+                "put into the target",
                 format!("confirmed = [{}]", quoted.join(", ")),
                 true,
             );
         }
-        if !left.is_empty() {
-            seen.note("still assumed", left.join(", "), true);
+        let (writing, reading): (Vec<String>, Vec<String>) =
+            left.into_iter().partition(|fact| writes(fact));
+        if !reading.is_empty() {
+            let text = format!("{}; nothing that was read shows it", reading.join(", "));
+            seen.note("still assumed", text, true);
+        }
+        if !writing.is_empty() {
+            let text = format!(
+                "{}; nothing was written here: try them on a test account, then name them in `confirmed`",
+                writing.join(", ")
+            );
+            seen.note("still assumed", text, true);
         }
     }
 }

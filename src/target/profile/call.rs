@@ -127,8 +127,7 @@ impl Call {
         let each = [&after[..], &["item"]].concat();
         let when = making.expr(node, "when", &visible);
         let for_each = making.expr(node, "for-each", &visible);
-        let path = path(node, making, &visible);
-        let query = making.values(node, "query", &visible);
+        let (path, query) = address(node, making, &visible);
         let headers = rules::headers(node, "headers", making, &visible);
         let body = body::body(node, making, soap, &visible);
         let reads = node
@@ -154,6 +153,7 @@ impl Call {
             needs.push(soap.method.clone());
         }
         let used = std::mem::take(&mut making.used);
+        let (attributes, by) = named(node, making);
         let body = body?;
         Some(Self {
             method: method(node, making, &body, reads)?,
@@ -172,13 +172,13 @@ impl Call {
             success: making.expr(node, "success", &after),
             errors: rules::errors(node, "errors", making),
             needs,
-            attributes: words("attributes", making),
+            attributes,
             item: making.expr(node, "item", &after),
             items: making.expr(node, "items", &after),
             id: making.expr(node, "id", &each),
             name: making.expr(node, "name", &each),
             add: making.exprs(node, "add", &each),
-            by: text("by", making),
+            by,
             paging: Paging::read(node, making, &after),
             expect: making.expr(node, "expect", &after),
             confirms: words("confirms", making),
@@ -188,6 +188,32 @@ impl Call {
             uses_heir: used.contains("to"),
         })
     }
+}
+
+/// Path and query. Addresses are kept in logs of servers and proxies, so no password goes into one.
+fn address(
+    node: &Node<'_>,
+    making: &mut Making<'_>,
+    visible: &[&str],
+) -> (Option<Path>, Vec<(String, Template)>) {
+    let mut open = visible.to_vec();
+    open.retain(|name| *name != "password");
+    let path = path(node, making, &open);
+    (path, making.values(node, "query", &open))
+}
+
+/// The attributes that a call writes, and the one that it searches by.
+fn named(node: &Node<'_>, making: &mut Making<'_>) -> (Vec<String>, Option<String>) {
+    let attributes = node.texts("attributes", &mut making.desk);
+    let by = node.text("by", &mut making.desk);
+    for name in &attributes {
+        making.is_field(&node.field("attributes"), name);
+    }
+    if let Some(name) = &by {
+        making.is_field(&node.field("by"), name);
+    }
+    let attributes = attributes.into_iter().map(|text| text.value);
+    (attributes.collect(), by.map(|text| text.value))
 }
 
 fn path(node: &Node<'_>, making: &mut Making<'_>, visible: &[&str]) -> Option<Path> {

@@ -1,6 +1,6 @@
 //! From the text of a profile to a [`Profile`], or to everything that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::auth::Auth;
 use super::body::{Body, SoapDefaults};
@@ -104,6 +104,7 @@ fn read(root: &Node<'_>, making: &mut Making<'_>) -> Option<Profile> {
     }
     let account = account(root, making, evidence);
     let fields = fields(root, making, evidence);
+    making.fields = fields.keys().cloned().collect();
     let operations = operations(root, making, &around);
     let entitlements = entitlements(root, making, &around);
     let reassign = reassign(root, making, &around);
@@ -288,13 +289,12 @@ fn describe(root: &Node<'_>, making: &mut Making<'_>, around: &Around<'_>) -> De
     Describe { wsdl, graphql }
 }
 
-/// Names that refer to other parts of the file: attributes of calls, facts of probes.
+/// Names that refer to other parts of the file: facts of probes, and those that a call rests on.
 fn known(root: &Node<'_>, making: &mut Making<'_>, profile: &Profile) {
-    let fields: BTreeSet<&str> = profile.fields.keys().map(String::as_str).collect();
     let facts = profile.fact_names();
     let mut complain = |kind: &str, name: &str, near: Option<&str>, place: &str| {
         let help = near.map_or_else(
-            || "see the tables of this file".to_owned(),
+            || "facts are named after the tables of this file, such as \"operation.create#2\" or \"field.mail\"".to_owned(),
             |near| format!("did you mean \"{near}\"?"),
         );
         making.desk.advise(
@@ -304,18 +304,6 @@ fn known(root: &Node<'_>, making: &mut Making<'_>, profile: &Profile) {
             help,
         );
     };
-    for call in profile.operations.values().flatten() {
-        for name in call.attributes.iter().chain(&call.by) {
-            if !fields.contains(name.as_str()) {
-                complain(
-                    "field",
-                    name,
-                    nearest(name, fields.iter().copied()),
-                    "operation",
-                );
-            }
-        }
-    }
     let confirmed = profile.probes.iter().flat_map(|probe| &probe.confirms);
     let rested = profile.operations.values().flatten();
     let rested = rested.filter_map(|call| call.rests_on.as_ref());

@@ -21,6 +21,10 @@ pub(super) struct Making<'f> {
     pub settings: BTreeSet<String>,
     /// Declared secrets, as expressions spell them.
     pub secrets: BTreeSet<String>,
+    /// The attributes that the profile knows.
+    pub fields: BTreeSet<String>,
+    /// What earlier calls of the same operation captured; nothing where that is not known.
+    pub got: Option<BTreeSet<String>>,
     /// Names used by what was compiled since this was last emptied.
     pub used: BTreeSet<String>,
 }
@@ -36,6 +40,8 @@ impl<'f> Making<'f> {
             desk: Desk::new(file),
             settings: BTreeSet::new(),
             secrets: BTreeSet::new(),
+            fields: BTreeSet::new(),
+            got: None,
             used: BTreeSet::new(),
         }
     }
@@ -115,6 +121,11 @@ impl<'f> Making<'f> {
                     "secrets cannot be used here".to_owned(),
                     "they are for [[auth]] and [http] headers".to_owned(),
                 )),
+                "got" if visible.contains(&"got") => self.captured(inner),
+                "password" if !visible.contains(&"password") => Some((
+                    "a password cannot be used here".to_owned(),
+                    "it goes into the body of [[operation.set-password]] or [[operation.create]]; addresses are kept in many logs".to_owned(),
+                )),
                 _ => unknown("name", root, visible.iter().copied().chain(["settings"])),
             };
             match complaint {
@@ -135,6 +146,33 @@ impl<'f> Making<'f> {
             }
         }
         sound
+    }
+
+    /// Whether an earlier call of the operation captures this.
+    fn captured(&self, name: &str) -> Option<(String, String)> {
+        let got = self.got.as_ref()?;
+        if name.is_empty() || got.contains(name) {
+            return None;
+        }
+        let help = match nearest(name, got.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("add capture = {{ {name} = \"answer.…\" }} to a call before this one"),
+        };
+        Some((format!("no earlier call captures \"{name}\""), help))
+    }
+
+    /// Attributes that a call names must be fields.
+    pub fn is_field(&mut self, field: &str, text: &Text) {
+        let known = self.fields.iter().map(String::as_str);
+        if self.fields.contains(&text.value) {
+            return;
+        }
+        let help = match nearest(&text.value, known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("add [field.{}]", text.value),
+        };
+        let message = format!("unknown field \"{}\"", text.value);
+        self.desk.advise(text.span.clone(), field, message, help);
     }
 
     /// Names after a single `|` must be filters: the engine would only notice when the expression runs.

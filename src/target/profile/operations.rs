@@ -1,6 +1,6 @@
 //! The operations of a profile, whether each says what it must, and which capabilities are switched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::{Call, Purpose};
 use super::entitle::{Around, one_or_more};
@@ -71,6 +71,7 @@ pub(super) fn operations(
         };
         let (visible, keys) = shape(*op);
         let mut calls = Vec::new();
+        making.got = Some(BTreeSet::new());
         for (at, node) in one_or_more(&all, name, making).iter().enumerate() {
             let fact = numbered(&format!("operation.{name}"), at);
             let purpose = Purpose {
@@ -84,8 +85,14 @@ pub(super) fn operations(
             if let Some(call) = &call {
                 complete(*op, call, node, making);
             }
+            // Of a call that cannot be read nobody knows what it captures.
+            making.got = making.got.take().zip(call.as_ref()).map(|(mut got, call)| {
+                got.extend(call.capture.iter().map(|(name, _)| name.clone()));
+                got
+            });
             calls.extend(call);
         }
+        making.got = None;
         operations.insert(*op, calls);
     }
     if all.value("list").is_none() {
@@ -108,9 +115,14 @@ fn in_pairs(all: &Node<'_>, making: &mut Making<'_>, operations: &BTreeMap<Op, V
     ] {
         if operations.contains_key(&one) != operations.contains_key(&other) {
             let message = format!("`{}` and `{}` belong together", one.name(), other.name());
+            let there = if operations.contains_key(&one) {
+                one
+            } else {
+                other
+            };
             making.desk.advise(
-                all.span.clone(),
-                "operation",
+                all.key_span(there.name()),
+                &all.field(there.name()),
                 message,
                 "what we stop we must be able to start again",
             );

@@ -57,6 +57,11 @@ impl Path {
                     "a path has no `?` and no `#`",
                     "put parameters into `query`",
                 ))
+            } else if coded(&plain) {
+                Some((
+                    "a path is written as it reads, without %-codes",
+                    "write the character itself: it is encoded where that is needed",
+                ))
             } else {
                 None
             };
@@ -87,6 +92,14 @@ impl Path {
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
         self.segments.iter().flatten().filter_map(Piece::expr)
     }
+}
+
+/// Whether there is a `%` with two hexadecimal digits.
+fn coded(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| {
+        let code = rest.as_bytes().get(..2);
+        code.is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// Splits at slashes outside of `{{ … }}`.

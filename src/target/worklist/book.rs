@@ -111,8 +111,11 @@ pub struct Task {
     pub takes: BTreeSet<String>,
     /// Licences that it gives back.
     pub frees: BTreeSet<String>,
-    /// The last day, as `YYYY-MM-DD`; nothing means as soon as possible.
+    /// The last day, as `YYYY-MM-DD`, or the moment; nothing means as soon as possible.
     pub due: Option<String>,
+    /// When its time comes, if it is on the list ahead of it.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
     /// Since when it is on the list.
     pub since: Option<Timestamp>,
     /// Where it stands.
@@ -124,6 +127,21 @@ impl Task {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.standing == Standing::Open
+    }
+
+    /// When somebody or something said that it is done.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Ticked { at, .. } | Standing::Verified { at } => Some(at),
+            Standing::Open | Standing::Withdrawn { .. } => None,
+        }
+    }
+
+    /// What a field is to be.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
     }
 }
 
@@ -154,10 +172,7 @@ impl Book {
     #[must_use]
     pub fn id_of(&self, kind: Kind, account: &str, fields: &[Field]) -> String {
         let same = |task: &&Task| task.kind == kind && task.account == account;
-        let closed = |task: &&Task| match task.standing {
-            Standing::Ticked { .. } | Standing::Verified { .. } => true,
-            Standing::Open | Standing::Withdrawn { .. } => false,
-        };
+        let closed = |task: &&Task| task.confirmed_at().is_some();
         let round = self.tasks.iter().filter(same).filter(closed).count();
         let mut hash = Sha256::new();
         hash.update(format!("{}\0{account}\0{round}", kind.as_str()));

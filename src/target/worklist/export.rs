@@ -69,7 +69,15 @@ pub(super) fn parse(
         let mut attributes = BTreeMap::new();
         for (attribute, place) in &columns {
             let text = record.get(*place).unwrap_or("").trim();
-            if let Some(value) = value(text, settings.lists.contains(*attribute)) {
+            let dated = settings
+                .dated
+                .iter()
+                .any(|d| d.dates().any(|date| date == attribute.as_str()));
+            let text = match dated && !text.is_empty() {
+                true => day(text, settings, reader_line(&record))?,
+                false => text.to_owned(),
+            };
+            if let Some(value) = value(&text, settings.lists.contains(*attribute)) {
                 attributes.insert((*attribute).clone(), value);
             }
         }
@@ -95,6 +103,20 @@ pub(super) fn parse(
         }
     }
     Ok(rows)
+}
+
+/// Where a record stands in the file.
+fn reader_line(record: &csv::StringRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
+}
+
+/// A date as we write it. One that cannot be read would end unseen, so the export is refused.
+fn day(text: &str, settings: &WorkListSettings, line: u64) -> Result<String, String> {
+    let format = &settings.date_format;
+    let read = jiff::civil::Date::strptime(format, text);
+    read.map(|date| date.to_string()).map_err(|_| {
+        format!("line {line}: \"{text}\" is no date of the form \"{format}\"; set `date-format` to the form of your export")
+    })
 }
 
 fn value(text: &str, list: bool) -> Option<Value> {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::book::{self, Field, Task};
-use super::{in_order, render};
+use super::{order::in_order, render};
 use crate::target::ConnectorError;
 use crate::target::settings::WorkListSettings;
 
@@ -59,7 +59,7 @@ fn one(body: &mut String, n: usize, task: &Task, steps: &[String]) {
         render::line(&task.account)
     );
     if let Some(due) = &task.due {
-        _ = writeln!(body, "   by {}", render::line(due));
+        _ = writeln!(body, "   {} {}", render::by(task), render::line(due));
     }
     if !task.after.is_empty() {
         _ = writeln!(body, "   after task {}", task.after.join(", "));
@@ -105,6 +105,7 @@ fn machine(task: &Task, steps: &[String]) -> Json {
         "fields": fields.collect::<Json>(),
         "after": task.after,
         "due": task.due,
+        "not_before": task.not_before.map(|at| at.to_string()),
         "notes": task.notes,
         "steps": steps,
     })

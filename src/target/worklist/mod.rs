@@ -5,9 +5,12 @@
 //! What is no longer wanted is withdrawn. This connector decides nothing but the order of tasks that need one another's
 //! licences.
 
+mod ahead;
 mod book;
+mod dates;
 mod export;
 mod letter;
+mod order;
 mod ready;
 mod render;
 mod seats;
@@ -21,9 +24,11 @@ use jiff::Timestamp;
 pub use self::book::{Kind, Standing, Task};
 pub use self::letter::{Bulletin, bulletin};
 
+use self::ahead::Event;
 use self::book::{Book, Field, Known};
 use self::export::Export;
-use super::connector::{AccountReader, AccountWriter, ConnectorError, Finding};
+use self::order::in_order;
+use super::connector::{AccountReader, AccountWriter, Coming, ConnectorError, Finding};
 use super::settings::WorkListSettings;
 use crate::model::{
     Account, AccountDraft, AccountId, AccountPatch, Capabilities, MembershipChange, Value,
@@ -37,6 +42,7 @@ pub struct WorkList {
     export: Option<Export>,
     book: Book,
     handed: Mutex<Vec<Task>>,
+    coming: Mutex<Vec<Event>>,
 }
 
 /// The tasks of a work list, those to be done first.
@@ -64,15 +70,6 @@ pub fn tick(
         publish(settings, book, now)?;
         Ok(task)
     })
-}
-
-/// What is to be done, in the order in which it is to be done.
-fn in_order(book: &Book) -> Vec<&Task> {
-    let mut open: Vec<&Task> = book.tasks.iter().filter(|task| task.is_open()).collect();
-    // What is not to be done before its time stands behind what can be done now.
-    let later = |task: &Task| task.kind == Kind::Disable && task.due.is_some();
-    open.sort_by_key(|task| (later(task), task.kind, &task.account, &task.id));
-    open
 }
 
 /// Writes the list for people.
@@ -110,11 +107,16 @@ impl WorkList {
             settings: settings.clone(),
             capabilities,
             handed: Mutex::new(Vec::new()),
+            coming: Mutex::new(Vec::new()),
         })
     }
 
     fn handed(&self) -> MutexGuard<'_, Vec<Task>> {
         self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn coming(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is confirmed of an account: by the export, unless something was ticked off since.
@@ -157,14 +159,9 @@ impl WorkList {
         }
     }
 
-    /// Puts a task on the list. The answer is always that it waits for a person, or that it cannot be done.
-    fn hand(
-        &self,
-        kind: Kind,
-        id: &str,
-        fields: Vec<Field>,
-    ) -> Result<ConnectorError, ConnectorError> {
-        let mut task = Task {
+    /// A task as it comes up.
+    fn task(&self, kind: Kind, id: &str, fields: Vec<Field>) -> Task {
+        Task {
             id: self.book.id_of(kind, id, &fields),
             kind,
             account: id.to_owned(),
@@ -173,22 +170,36 @@ impl WorkList {
             takes: BTreeSet::new(),
             frees: BTreeSet::new(),
             due: None,
+            not_before: None,
             since: None,
             standing: Standing::Open,
             fields,
-        };
+        }
+    }
+
+    /// Puts a task on the list, unless it is there.
+    fn put(&self, task: Task) {
         let mut handed = self.handed();
-        self.licences(&mut task, &handed)?;
-        self.remember_stripped(&mut task);
-        self.contradicted(&mut task);
+        if !handed.iter().any(|other| other.id == task.id) {
+            handed.push(task);
+        }
+    }
+
+    /// Asks a person for something. The answer is always that it waits for a person, or that it cannot be done.
+    fn hand(
+        &self,
+        kind: Kind,
+        id: &str,
+        fields: Vec<Field>,
+    ) -> Result<ConnectorError, ConnectorError> {
+        let mut task = self.task(kind, id, fields);
+        self.prepare(&mut task)?;
         let words = format!(
             "task {} is on the work list: {} {id}",
             task.id,
             kind.as_str()
         );
-        if !handed.iter().any(|other| other.id == task.id) {
-            handed.push(task);
-        }
+        self.put(task);
         Ok(ConnectorError::Handed(words))
     }
 
@@ -196,8 +207,16 @@ impl WorkList {
     fn is_so(&self, task: &Task) -> bool {
         let view = self.view(&task.account);
         let holds = |known: &Known| {
-            let mut fields = task.fields.iter();
+            // A person may enter another day than was proposed.
+            let mut fields = task
+                .fields
+                .iter()
+                .filter(|field| !self.is_date(&field.name));
             fields.all(|field| known.attributes.get(&field.name) == field.after.as_ref())
+        };
+        let moved = |known: &Known| {
+            let mut fields = task.fields.iter();
+            fields.all(|field| dates::is_moved(field, known))
         };
         match (task.kind, view) {
             (Kind::Delete, view) => view.is_none(),
@@ -205,7 +224,8 @@ impl WorkList {
             (Kind::Disable, Some(known)) => !known.active,
             (Kind::Enable, Some(known)) => known.active,
             (Kind::Create, Some(_)) => true,
-            (Kind::Change | Kind::Renew, Some(known)) => holds(&known),
+            (Kind::Change, Some(known)) => holds(&known),
+            (Kind::Renew, Some(known)) => moved(&known),
         }
     }
 }
@@ -261,27 +281,18 @@ impl AccountReader for WorkList {
 #[async_trait]
 impl AccountWriter for WorkList {
     async fn create(&self, draft: &AccountDraft) -> Result<Account, ConnectorError> {
-        let Some(id) = draft
-            .attributes
-            .get(&self.settings.id)
-            .map(ToString::to_string)
-        else {
+        let Some(id) = self.id_of(draft) else {
             return Err(ConnectorError::Rejected(format!(
                 "a new account needs \"{}\", by which it is known",
                 self.settings.id
             )));
         };
-        if self.view(&id).is_some() {
+        if self.view(&id.0).is_some() {
             return Err(ConnectorError::Conflict(format!(
                 "there is an account {id}"
             )));
         }
-        let fields = draft.attributes.iter().map(|(name, value)| Field {
-            name: name.clone(),
-            before: None,
-            after: Some(value.clone()),
-        });
-        Err(self.hand(Kind::Create, &id, fields.collect())?)
+        Err(self.hand(Kind::Create, &id.0, Self::fields(draft))?)
     }
 
     async fn update(
@@ -333,29 +344,20 @@ impl AccountWriter for WorkList {
     }
 
     fn foresees(&self) -> Option<jiff::SignedDuration> {
-        self.settings.foresee
+        self.horizon()
     }
 
-    async fn foresee(&self, id: &AccountId, at: Timestamp) -> Result<(), ConnectorError> {
-        let ends = |task: &Task| task.account == id.0 && task.kind <= Kind::Delete;
-        if self.view(&id.0).is_none_or(|known| !known.active) || self.handed().iter().any(ends) {
-            return Ok(());
-        }
-        let _waits = self.hand(Kind::Disable, &id.0, Vec::new())?;
-        if let Some(task) = self.handed().last_mut() {
-            let moment = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-            task.notes.push(format!(
-                "The access ends at {moment}: do it then, not earlier."
-            ));
-            task.due = Some(moment);
-        }
+    async fn foresee(&self, what: Coming<'_>, at: Timestamp) -> Result<(), ConnectorError> {
+        self.note_coming(what, at);
         Ok(())
     }
 
     /// Writes down what was handed out, what the export has confirmed, and what is no longer wanted.
     async fn finish(&self, now: Timestamp, whole: bool) -> Result<(), ConnectorError> {
+        let ends = self.list_coming(now)?;
+        self.enter_dates(now, &ends);
         if whole {
-            self.renew(now)?;
+            self.renew(now, &ends)?;
         }
         let handed = std::mem::take(&mut *self.handed());
         book::change(&self.settings.path, |book| {
@@ -374,6 +376,11 @@ impl AccountWriter for WorkList {
                 // Ticked off while this run was under way: that counts.
                 if let Some(old) = old {
                     task.since = old.since;
+                    // Its time has come, and it was not done then: the list says how late it is.
+                    let came = old.not_before.is_none_or(|at| at <= now);
+                    if old.is_open() && came && task.due.is_none() {
+                        task.due = old.due;
+                    }
                     if let Standing::Ticked { .. } = old.standing {
                         task.standing = old.standing;
                     }
@@ -381,12 +388,8 @@ impl AccountWriter for WorkList {
                 task.since = task.since.or(Some(now));
                 book.tasks.push(task);
             }
-            // What an export showed while an account was in use is what must come back after it was disabled.
-            for (id, known) in self
-                .everybody()
-                .into_iter()
-                .filter(|(_, known)| known.active)
-            {
+            // What an export showed stays known should there be none the next time, and with it what disabling strips.
+            for (id, known) in self.everybody() {
                 let newer = book
                     .accounts
                     .get(&id)

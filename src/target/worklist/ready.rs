@@ -1,16 +1,23 @@
-//! What makes a task ready for a person: the licences it needs, what must be entered again, and end dates that come near.
+//! What makes a task ready for a person: the licences it needs, what must be entered again, and what was ticked off wrongly.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-
-use super::book::{Field, Kind, Standing, Task};
+use super::book::{Kind, Standing, Task};
 use super::{WorkList, seats};
-use crate::model::Value;
 use crate::target::ConnectorError;
 
 impl WorkList {
+    /// Makes a task ready.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Exhausted`] if there is no licence for it; the rest is ready then.
+    pub(super) fn prepare(&self, task: &mut Task) -> Result<(), ConnectorError> {
+        self.remember_stripped(task);
+        self.contradicted(task);
+        let handed = self.handed();
+        self.licences(task, &handed)
+    }
+
     /// Which counted licences a task takes and gives back, and which tasks must come before it.
     pub(super) fn licences(&self, task: &mut Task, handed: &[Task]) -> Result<(), ConnectorError> {
         let Some(licences) = &self.settings.licences else {
@@ -66,24 +73,21 @@ impl WorkList {
 
     /// Whether the same was ticked off before and the export does not show it.
     pub(super) fn contradicted(&self, task: &mut Task) {
-        let before = self
-            .book
-            .tasks
-            .iter()
-            .rev()
-            .find_map(|old| match &old.standing {
-                Standing::Ticked { by, at }
-                    if old.kind == task.kind
-                        && old.account == task.account
-                        && old.fields == task.fields =>
-                {
-                    Some((by, at))
-                }
-                Standing::Open
-                | Standing::Ticked { .. }
-                | Standing::Verified { .. }
-                | Standing::Withdrawn { .. } => None,
-            });
+        let of_it: Vec<&Task> = {
+            let all = self.book.tasks.iter();
+            all.filter(|old| old.account == task.account).collect()
+        };
+        let before = of_it.iter().enumerate().rev().find_map(|(n, old)| {
+            let Standing::Ticked { by, at } = &old.standing else {
+                return None;
+            };
+            // What was ticked off before something else was confirmed is history.
+            let since = of_it.get(n + 1..).unwrap_or_default();
+            let history = since.iter().any(|later| replaces(later, old));
+            (asks_the_same(old, task) && !history).then_some((by, at))
+        });
+        let shown = self.export.as_ref().map(|export| export.as_of);
+        let before = before.filter(|(_, at)| shown.is_some_and(|shown| shown > **at));
         if let Some((by, at)) = before {
             let day = at.strftime("%Y-%m-%d");
             task.notes.push(format!(
@@ -91,56 +95,27 @@ impl WorkList {
             ));
         }
     }
+}
 
-    /// End dates that come near are moved, for accounts that are in use.
-    pub(super) fn renew(&self, now: Timestamp) -> Result<(), ConnectorError> {
-        let Some(renew) = &self.settings.renew else {
-            return Ok(());
-        };
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let day = |days: i32| jiff::Span::new().days(days);
-        for (id, known) in self.everybody() {
-            let ends = known
-                .attributes
-                .get(&renew.attribute)
-                .map(ToString::to_string);
-            let Some(ends) = ends
-                .and_then(|text| text.parse::<Date>().ok())
-                .filter(|_| known.active)
-            else {
-                continue;
-            };
-            let (Ok(limit), Ok(next)) = (
-                today.checked_add(day(renew.ahead)),
-                today.checked_add(day(renew.by)),
-            ) else {
-                continue;
-            };
-            let disabling = |task: &Task| task.account == id && task.kind < Kind::Change;
-            if ends > limit || self.handed().iter().any(disabling) {
-                continue;
-            }
-            let field = Field {
-                name: renew.attribute.clone(),
-                before: known.attributes.get(&renew.attribute).cloned(),
-                after: Value::text(&next.to_string()),
-            };
-            // A renewal asked for earlier stays as it was asked for, whatever day it is now.
-            let open = self.book.tasks.iter().find(|task| {
-                task.is_open()
-                    && task.kind == Kind::Renew
-                    && task.account == id
-                    && task
-                        .fields
-                        .first()
-                        .is_some_and(|f| f.before == field.before)
-            });
-            let fields = open.map_or_else(|| vec![field], |task| task.fields.clone());
-            let _waits = self.hand(Kind::Renew, &id, fields)?;
-            if let Some(task) = self.handed().last_mut() {
-                task.due = Some(ends.to_string());
-            }
+/// Whether a task asked for everything that another one asks for.
+fn asks_the_same(old: &Task, task: &Task) -> bool {
+    let mut fields = task.fields.iter();
+    old.kind == task.kind
+        && fields.all(|field| {
+            let before = old.field(&field.name);
+            before.is_some_and(|before| before.after == field.after)
+        })
+}
+
+/// Whether a task that was confirmed after another one makes that one history.
+fn replaces(later: &Task, old: &Task) -> bool {
+    let undone = match old.kind {
+        Kind::Disable | Kind::Delete => matches!(later.kind, Kind::Enable | Kind::Create),
+        Kind::Create | Kind::Enable => matches!(later.kind, Kind::Disable | Kind::Delete),
+        Kind::Change | Kind::Renew => {
+            let mut fields = old.fields.iter();
+            fields.any(|field| later.field(&field.name).is_some())
         }
-        Ok(())
-    }
+    };
+    undone && later.confirmed_at().is_some()
 }

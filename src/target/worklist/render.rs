@@ -10,8 +10,18 @@ use crate::model::Value;
 use crate::target::ConnectorError;
 
 /// The columns of the CSV file.
-const HEADER: [&str; 10] = [
-    "order", "task", "do", "account", "field", "from", "to", "after", "due", "notes",
+const HEADER: [&str; 11] = [
+    "order",
+    "task",
+    "do",
+    "account",
+    "field",
+    "from",
+    "to",
+    "after",
+    "due",
+    "notes",
+    "not_before",
 ];
 
 /// What is to be done, as CSV: one line per field, and one for a task without fields.
@@ -43,6 +53,7 @@ pub(super) fn csv(tasks: &[&Task]) -> Result<Vec<u8>, ConnectorError> {
                 task.after.join(" "),
                 task.due.clone().unwrap_or_default(),
                 task.notes.join(" "),
+                task.not_before.map(|at| at.to_string()).unwrap_or_default(),
             ];
             writer
                 .write_record(cells.map(harmless))
@@ -102,7 +113,7 @@ fn one(page: &mut String, n: usize, task: &Task, steps: Option<&Vec<String>>) {
         text(&task.id)
     );
     if let Some(due) = &task.due {
-        _ = write!(page, ", by <b>{}</b>", text(due));
+        _ = write!(page, ", {} <b>{}</b>", by(task), text(due));
     }
     if !task.after.is_empty() {
         _ = write!(
@@ -143,6 +154,14 @@ fn one(page: &mut String, n: usize, task: &Task, steps: Option<&Vec<String>>) {
         "<p class=\"tick\">When it is done: <code>provost worklist done {}</code></p></section>",
         text(&task.id)
     );
+}
+
+/// What stands before the deadline of a task.
+pub(super) fn by(task: &Task) -> &'static str {
+    match task.not_before {
+        Some(_) => "not before, and at once at",
+        None => "by",
+    }
 }
 
 /// Text that stays text: escaped, and without characters that change how what follows is read.
@@ -214,6 +233,7 @@ mod tests {
             takes: Default::default(),
             frees: Default::default(),
             due: None,
+            not_before: None,
             since: None,
             standing: Standing::Open,
         }

@@ -27,7 +27,7 @@ pub(super) fn named(value: Option<&Value>) -> BTreeSet<String> {
 /// The tasks that must be done before these licences are free.
 ///
 /// # Errors
-/// [`ConnectorError::Rejected`] if there is none left, and none becomes free.
+/// [`ConnectorError::Exhausted`] if there is none left, and none becomes free.
 pub(super) fn wait_for<'a>(
     takes: &BTreeSet<String>,
     licences: &Licences,
@@ -55,7 +55,7 @@ pub(super) fn wait_for<'a>(
         match freeing.nth(needed - stock) {
             Some(task) => after.push(task.id.clone()),
             None => {
-                return Err(ConnectorError::Rejected(format!(
+                return Err(ConnectorError::Exhausted(format!(
                     "no licence \"{licence}\" is free: {used} of {stock} are in use and {promised} are promised; order one, or take one from somebody"
                 )));
             }

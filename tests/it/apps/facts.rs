@@ -25,6 +25,16 @@ fn what_probe_confirmed_lowers_the_number_of_guesses() {
         writes,
         "a probe writes nothing"
     );
+    assert!(!said.contains("!!"), "{said}");
+    let test = said
+        .lines()
+        .find(|line| line.contains("try them on a test account"));
+    assert!(
+        test.is_some_and(
+            |line| line.contains("operation.create") && !line.contains("operation.get")
+        ),
+        "{said}"
+    );
     let line = said
         .lines()
         .find_map(|line| line.split_once("confirmed = ["))

@@ -12,7 +12,7 @@ use crate::support::sim::{Harm, Setting};
 const STEPS: &str = "\"fuzz-password\", \"reassign:quotes\", \"reassign:jobs\", \"reassign:appointments\", \"reassign:preferred-services\", \"deactivate\"";
 
 /// A company of this size whose leavers go by the procedure.
-fn company(people: usize, mode: &str) -> App<Servicetrade> {
+pub(super) fn company(people: usize, mode: &str) -> App<Servicetrade> {
     let mut app = app(&Setting::first(SWITCHES), people);
     let rules = format!(
         "credentials = \"{mode}\"\nsuspend = {{ default = [\"deactivate\"], leaver = [{STEPS}] }}\n"
@@ -22,7 +22,7 @@ fn company(people: usize, mode: &str) -> App<Servicetrade> {
     app
 }
 
-fn id(app: &App<Servicetrade>, number: usize) -> i64 {
+pub(super) fn id(app: &App<Servicetrade>, number: usize) -> i64 {
     let name = format!("p{number:03}@example.org");
     app.sim
         .within(|app| app.named(&name).map(|(id, _)| id))
@@ -30,7 +30,7 @@ fn id(app: &App<Servicetrade>, number: usize) -> i64 {
 }
 
 /// Two quotes, two jobs, an appointment and a recurring service, of which the last two are shared with somebody else.
-fn give_work(app: &App<Servicetrade>, number: usize, mate: usize) {
+pub(super) fn give_work(app: &App<Servicetrade>, number: usize, mate: usize) {
     let (own, mate) = (id(app, number), id(app, mate));
     let owned = |status: &str| Work {
         owner: Some(own),
@@ -55,7 +55,7 @@ fn give_work(app: &App<Servicetrade>, number: usize, mate: usize) {
 }
 
 /// What the ledger says since the page was turned, without numbers: what a crash or a repetition would double shows.
-fn page(app: &App<Servicetrade>) -> Vec<String> {
+pub(super) fn page(app: &App<Servicetrade>) -> Vec<String> {
     app.sim.ledger(|ledger| {
         let lines = ledger.entries().iter().map(|entry| match entry.verb {
             "reassign" => format!("reassign {}", entry.on.split(' ').next().unwrap()),
@@ -65,11 +65,11 @@ fn page(app: &App<Servicetrade>) -> Vec<String> {
     })
 }
 
-fn turn_page(app: &App<Servicetrade>) {
+pub(super) fn turn_page(app: &App<Servicetrade>) {
     app.sim.ledger(|ledger| drop(ledger.turn_page()));
 }
 
-const MOVED: [&str; 6] = [
+pub(super) const MOVED: [&str; 6] = [
     "reassign quote",
     "reassign quote",
     "reassign job",

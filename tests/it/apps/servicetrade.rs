@@ -7,7 +7,7 @@ use provost::model::AccountId;
 use super::company::Company;
 use super::story::{App, PEOPLE, Shown};
 use crate::support::sim::servicetrade::{CLIENT, SERVICE, SWITCHES, Servicetrade, User, Work};
-use crate::support::sim::{Setting, Sim};
+use crate::support::sim::{Harm, Setting, Sim};
 
 fn text(pairs: &[(&str, &str)]) -> Shown {
     pairs
@@ -133,7 +133,39 @@ pub(super) fn app(setting: &Setting, people: usize) -> App<Servicetrade> {
 
 #[test]
 fn a_company_lives_with_servicetrade() {
-    let mut app = app(&Setting::first(SWITCHES), PEOPLE);
+    let app = app(&Setting::first(SWITCHES), PEOPLE);
+    let app = lives(app);
+    // Every session was given back, however it ended.
+    assert_eq!(app.sim.within(|app| app.open_sessions()), 0);
+}
+
+/// The same by OAuth, with one session for everybody, roles as a resource of their own and the rarer forms of answers.
+#[test]
+fn a_company_lives_with_servicetrade_by_oauth() {
+    let setting = Setting::first(SWITCHES)
+        .with("shape", "compound")
+        .with("reference", "id")
+        .with("messages", "bare")
+        .with("role", "sub-resource")
+        .with("conflict", "403")
+        .with("pool", "1")
+        .with("deleted", "204")
+        .with("expired", "404")
+        .with("unknown-field", "refused");
+    let mut app = app(&setting, PEOPLE);
+    by_oauth(&mut app);
+    let app = lives(app);
+    assert_eq!(app.sim.within(|app| app.open_sessions()), 0);
+}
+
+fn by_oauth(app: &mut App<Servicetrade>) {
+    let (client, secret) = CLIENT;
+    let secret = app.company.secret("client", secret);
+    app.company.target +=
+        &format!("sign-in = \"oauth\"\nclient-id = \"{client}\"\nclient-secret = \"{secret}\"\n");
+}
+
+fn lives(mut app: App<Servicetrade>) -> App<Servicetrade> {
     app.join();
     app.rest();
 
@@ -171,6 +203,47 @@ fn a_company_lives_with_servicetrade() {
         wanted.insert("active".to_owned(), "no".to_owned());
     });
     assert_eq!(app.count("mail"), 0, "ServiceTrade tells nobody");
+    assert_eq!(app.count("password"), 0, "the status is the gate");
+    app
+}
+
+/// One session for everybody: whoever signs in elsewhere ends ours. It goes on with a new one, not with many.
+#[test]
+fn a_session_taken_by_others_is_opened_again_once() {
+    let mut app = app(&Setting::first(SWITCHES).with("pool", "1"), 24);
+    app.sim.fault("POST user", 6, 1, Harm::Expire);
+    app.sim.fault("GET externalid", 12, 1, Harm::Expire);
+    app.settle("joiners", 3);
+    assert!(app.sim.faults_are_over());
+    assert_eq!(app.count("create"), 24);
+    let logins = app.sim.within(|app| app.logins);
+    app.company.person(1).office = "West";
+    app.sim.fault("PUT user", 0, 1, Harm::Expire);
+    app.company.sync(&[0]);
+    app.sim.within(|app| {
+        assert_eq!(
+            app.logins,
+            logins + 2,
+            "one for the run, one after the session was taken"
+        );
+        assert_eq!(app.open_sessions(), 0);
+    });
+}
+
+/// Setting passwords is a guess: as long as nobody tried it, no procedure may rest on it.
+#[test]
+fn a_fuzz_is_refused_until_somebody_tried_it() {
+    let setting = Setting::first(SWITCHES).with("password", "ignored");
+    let mut app = app(&setting, 4);
+    app.company.target.insert_str(
+        0,
+        "credentials = \"reset\"\nsuspend = { default = [\"fuzz-password\", \"deactivate\"] }\n",
+    );
+    app.company.publish();
+    let refused = app.company.provost(&["check"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(78), "{told}");
+    assert!(told.contains("fuzz-password"), "{told}");
 }
 
 /// Whatever the answer looks like: a name that somebody elsewhere has is never taken over, and the next one is tried.
@@ -318,10 +391,7 @@ fn a_new_technicians_role_that_nobody_gave_is_taken_away_at_once() {
 #[test]
 fn oauth_works_as_well() {
     let mut app = app(&Setting::first(SWITCHES), 5);
-    let (client, secret) = CLIENT;
-    let secret = app.company.secret("client", secret);
-    app.company.target +=
-        &format!("sign-in = \"oauth\"\nclient-id = \"{client}\"\nclient-secret = \"{secret}\"\n");
+    by_oauth(&mut app);
     app.settle("joiners", 3);
     app.sim.advance(4000);
     app.company.person(1).office = "West";

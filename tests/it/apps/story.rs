@@ -88,8 +88,13 @@ impl<A: Application> App<A> {
 
     /// Runs until the application has taken a call of this kind and says nothing, and kills the process there.
     pub(super) fn kill_at(&self, operation: &'static str, skip: usize) {
+        self.kill_at_with(operation, skip, Harm::HangAfter);
+    }
+
+    /// The same, or before the application has taken the call.
+    pub(super) fn kill_at_with(&self, operation: &'static str, skip: usize, harm: Harm) {
         self.company.publish();
-        self.sim.fault(operation, skip, 1, Harm::HangAfter);
+        self.sim.fault(operation, skip, 1, harm);
         let mut child = Command::new(env!("CARGO_BIN_EXE_provost"))
             .args(["--config", "provost.toml", "--quiet", "sync"])
             .env_clear()

@@ -23,6 +23,8 @@ pub struct Emdecs {
     pub id: &'static str,
     /// What must be there.
     pub required: &'static [&'static str],
+    /// What has an effective date, as `…_from`, and perhaps a termination date, as `…_until`.
+    pub dated: &'static [(&'static str, &'static [&'static str])],
     /// How many there are of each counted licence.
     pub stock: BTreeMap<String, usize>,
     /// The records.
@@ -64,6 +66,7 @@ impl Emdecs {
         Self {
             id,
             required,
+            dated: &[],
             stock: stock
                 .iter()
                 .map(|(name, count)| ((*name).to_owned(), *count))
@@ -71,6 +74,22 @@ impl Emdecs {
             records: BTreeMap::new(),
             ledger: Ledger::default(),
         }
+    }
+
+    /// Whether somebody can work with it on a day: it is enabled, and nothing that it needs has ended.
+    pub fn works(&self, account: &str, day: &str) -> bool {
+        let Some(record) = self.records.get(account) else {
+            return false;
+        };
+        let untils = self.dated.iter().flat_map(|(_, dates)| *dates);
+        let mut untils = untils.filter(|name| name.ends_with("_until"));
+        record.enabled
+            && untils.all(|name| {
+                record
+                    .fields
+                    .get(*name)
+                    .is_some_and(|until| day < until.as_str())
+            })
     }
 
     fn free(&self, licence: &str) -> bool {
@@ -109,6 +128,16 @@ impl Emdecs {
                 self.enter(account, fields)
             }
             "change" | "renew" => {
+                let has = |name: &str| {
+                    fields
+                        .iter()
+                        .any(|(field, value)| field == name && !value.is_empty())
+                };
+                for (_, dates) in self.dated.iter().filter(|(name, _)| has(name)) {
+                    if let Some(date) = dates.iter().find(|date| !has(date)) {
+                        return Err(format!("{date} is outlined in red"));
+                    }
+                }
                 self.ledger.note("change", account, text);
                 self.enter(account, fields)
             }
@@ -124,7 +153,7 @@ impl Emdecs {
                 let record = self.records.get_mut(account).ok_or("no such record")?;
                 record.enabled = true;
                 self.ledger.note("enable", account, "");
-                Ok(())
+                self.enter(account, fields)
             }
             other => Err(format!("{other} is not to be done in EMDECS")),
         }

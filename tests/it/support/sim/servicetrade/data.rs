@@ -70,6 +70,8 @@ pub struct Servicetrade {
     pub offices: BTreeMap<i64, String>,
     /// Jobs, appointments, quotes and service requests by kind, then id.
     pub work: BTreeMap<&'static str, BTreeMap<i64, Work>>,
+    /// How many licences were bought, for active users or for roles with the mobile app; nothing is without limit.
+    pub seats: Option<usize>,
     /// Largest page, in entries.
     pub page: usize,
     /// Session tokens, the oldest first, with their users.
@@ -118,6 +120,7 @@ impl Servicetrade {
             lines: owned(lines).into(),
             offices: owned(offices).into(),
             work: BTreeMap::new(),
+            seats: None,
             page: 2000,
             sessions: VecDeque::new(),
             bearers: BTreeMap::new(),
@@ -165,6 +168,27 @@ impl Servicetrade {
             .flatten()
             .map(|id| self.roles[&id].clone());
         names.collect()
+    }
+
+    /// Whether one more active user, or one more role with the mobile app, finds a licence.
+    pub(super) fn has_seat(&self, what: &str) -> bool {
+        let Some(seats) = self.seats.filter(|_| self.setting.is("licence", what)) else {
+            return true;
+        };
+        let others = self.users.iter().filter(|(id, _)| **id != SERVICE.0);
+        let active = others.filter(|(_, user)| user.active());
+        let used = match what {
+            "role" => active
+                .filter(|(_, user)| !user.roles.is_disjoint(&self.tech_roles))
+                .count(),
+            _user => active.count(),
+        };
+        used < seats
+    }
+
+    /// How many sessions are open.
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Puts a piece of work there.

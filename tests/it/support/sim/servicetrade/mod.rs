@@ -105,6 +105,10 @@ pub const SWITCHES: &[Switch] = &[
         options: &[("rotated", Vendor), ("none", Vendor)],
     },
     Switch {
+        name: "licence",
+        options: &[("user", Assumed), ("role", Assumed)],
+    },
+    Switch {
         name: "unknown-field",
         options: &[("ignored", Assumed), ("refused", Assumed)],
     },

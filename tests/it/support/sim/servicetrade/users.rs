@@ -43,6 +43,9 @@ impl Servicetrade {
                 return self.invalid(field, &format!("{field} is required"));
             }
         }
+        if !self.has_seat("user") {
+            return self.no_seat();
+        }
         let mut user = User::default();
         user.fields.insert("status".to_owned(), json!("active"));
         user.fields.insert("companyId".to_owned(), json!(COMPANY));
@@ -73,6 +76,10 @@ impl Servicetrade {
         let Some(mut user) = self.users.get(&id).cloned() else {
             return self.error(404, "user not found");
         };
+        let back = !user.active() && body.get("status") == Some(&json!("active"));
+        if back && !self.has_seat("user") {
+            return self.no_seat();
+        }
         let name = user.text("username").to_owned();
         let was_tech = user.flag("isTech");
         let changed = match self.write(id, &mut user, body) {
@@ -190,6 +197,11 @@ impl Servicetrade {
         }
     }
 
+    /// The words of the vendor are not known.
+    fn no_seat(&self) -> Answer {
+        self.error(400, "No more licenses are available on your subscription")
+    }
+
     fn note_password(&mut self, user: &mut User, body: &Map<String, Value>) {
         let Some(password) = body.get("password").map(text) else {
             return;
@@ -203,7 +215,8 @@ impl Servicetrade {
 
     /// "A new technician gets the newest role that contains performing jobs."
     fn automatic_role(&mut self, id: i64, was_tech: bool) {
-        let newest = self.tech_roles.last().copied();
+        let seat = self.has_seat("role");
+        let newest = self.tech_roles.last().copied().filter(|_| seat);
         let Some((user, role)) = self.users.get_mut(&id).zip(newest) else {
             return;
         };
@@ -232,11 +245,11 @@ impl Servicetrade {
             return Err(self.invalid("roleIds", "there is no such role"));
         }
         let held = self.users[&id].roles.clone();
-        for role in wanted.difference(&held) {
-            self.grant(id, *role)?;
-        }
         for role in held.difference(&wanted) {
             self.revoke(id, *role);
+        }
+        for role in wanted.difference(&held) {
+            self.grant(id, *role)?;
         }
         Ok(())
     }
@@ -248,6 +261,13 @@ impl Servicetrade {
         if user.flag("isHelper") && role != HELPER {
             return Err(self.invalid("roleIds", "a helper may hold the helper's role only"));
         }
+        let first = self.tech_roles.contains(&role) && user.roles.is_disjoint(&self.tech_roles);
+        if first && !self.has_seat("role") {
+            return Err(self.no_seat());
+        }
+        let Some(user) = self.users.get_mut(&id) else {
+            return Ok(());
+        };
         if user.roles.insert(role) {
             let name = user.text("username").to_owned();
             self.ledger.note("grant", name, self.roles[&role].clone());

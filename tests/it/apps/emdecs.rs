@@ -1,0 +1,538 @@
+//! EMDECS for a company of 200: users, employees, and people who are both. The administrator works through two lists, and
+//! the exports of EMDECS say what is there.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
+
+use super::company::{Company, Person};
+use super::worklist::began;
+use crate::support::sim::emdecs::{Emdecs, Row, tasks};
+
+pub(super) type TaskRow = Row;
+
+pub(super) const PEOPLE: usize = 200;
+/// The shared login of the technicians who have a badge only. Nobody in the directory.
+const SHARED: &str = "shared-tech@example.org";
+
+pub(super) const USERS: &str = r#"type = "worklist"
+mapping = "mappings/emdecs-users.toml"
+path = "users"
+id = "email"
+export = "users.csv"
+lists = ["licences"]
+stripped-when-disabled = ["licences"]
+protected-accounts = ["shared-tech@example.org"]
+
+[target.columns]
+email = "E-mail"
+first_name = "First Name"
+last_name = "Last Name"
+licences = "Software"
+location = "Repair Location"
+
+[target.active]
+column = "Status"
+values = ["Active"]
+
+[[target.dated]]
+attribute = "location"
+from = "location_from"
+
+[target.licences]
+attribute = "licences"
+stock = { EMDECSManager = 10 }
+"#;
+
+pub(super) const BADGES: &str = r#"
+[[target]]
+name = "badges"
+source = "company"
+policy = "sync"
+review-first-run = false
+type = "worklist"
+mapping = "mappings/emdecs-employees.toml"
+path = "badges"
+id = "badge"
+export = "badges.csv"
+lists = ["licences"]
+stripped-when-disabled = ["licences"]
+
+[target.columns]
+badge = "Employee #"
+first_name = "First Name"
+last_name = "Last Name"
+type = "Type"
+type_until = "Type Termination"
+location = "Location"
+location_until = "Location Termination"
+licences = "Software"
+
+[target.active]
+column = "Status"
+values = ["Active"]
+
+[[target.dated]]
+attribute = "type"
+from = "type_from"
+until = "type_until"
+
+[[target.dated]]
+attribute = "location"
+from = "location_from"
+until = "location_until"
+
+[target.licences]
+attribute = "licences"
+stock = { TechnicianEMDECS = 120 }
+
+[target.limits]
+suspend = { count = 5000, percent = 100 }
+suspend-per-day = { count = 5000, percent = 100 }
+create = { count = 5000, percent = 100 }
+update = { count = 5000, percent = 100 }
+reactivate = { count = 5000, percent = 100 }
+"#;
+
+const USER_COLUMNS: [(&str, &str); 5] = [
+    ("email", "E-mail"),
+    ("first_name", "First Name"),
+    ("last_name", "Last Name"),
+    ("licences", "Software"),
+    ("location", "Repair Location"),
+];
+const BADGE_COLUMNS: [(&str, &str); 8] = [
+    ("badge", "Employee #"),
+    ("first_name", "First Name"),
+    ("last_name", "Last Name"),
+    ("type", "Type"),
+    ("type_until", "Type Termination"),
+    ("location", "Location"),
+    ("location_until", "Location Termination"),
+    ("licences", "Software"),
+];
+
+/// One of the two lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum List {
+    Users,
+    Badges,
+}
+
+impl List {
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Badges => "badges",
+        }
+    }
+}
+
+/// The company, EMDECS, and the administrator between them.
+pub(super) struct Story {
+    pub company: Company,
+    pub users: Emdecs,
+    pub badges: Emdecs,
+    began: SystemTime,
+    exports: u64,
+}
+
+impl Story {
+    /// The first two fifths are users only, the next two employees only, the last are both.
+    pub(super) fn begin(people: usize) -> Self {
+        let mut company = Company::new(people, &["Depot North", "Depot South"], &[]);
+        USERS.clone_into(&mut company.target);
+        BADGES.clone_into(&mut company.tables);
+        for number in 0..people {
+            let groups: &[&'static str] = match number * 5 / people {
+                0 | 1 => &["EMDECS Users", "EMDECS Tech Portal"],
+                2 | 3 => &["EMDECS Technicians"],
+                _ => &["EMDECS Users", "EMDECS Technicians"],
+            };
+            company.person(number).groups = groups.iter().copied().collect();
+        }
+        for number in (people / 20)..(people / 10) {
+            company.person(number).groups.insert("EMDECS Managers");
+        }
+        let mut badges = Emdecs::new(
+            "badge",
+            &[
+                "badge",
+                "last_name",
+                "start_date",
+                "type",
+                "type_from",
+                "type_until",
+                "location",
+                "location_from",
+                "location_until",
+            ],
+            &[("TechnicianEMDECS", 120)],
+        );
+        badges.dated = &[
+            ("type", &["type_from", "type_until"]),
+            ("location", &["location_from", "location_until"]),
+        ];
+        let mut users = Emdecs::new(
+            "email",
+            &["email", "first_name", "last_name", "effective_date"],
+            &[("EMDECSManager", 10)],
+        );
+        users.dated = &[("location", &["location_from"])];
+        Self {
+            company,
+            users,
+            badges,
+            began: began(),
+            exports: 0,
+        }
+    }
+
+    pub(super) fn list(&self, list: List) -> Vec<Row> {
+        let path = self.company.path().join(list.folder());
+        tasks(&fs::read(path.join("worklist.csv")).unwrap())
+    }
+
+    /// Does these tasks in EMDECS, in the order of the list.
+    pub(super) fn work(&mut self, list: List, rows: &[Row]) {
+        let emdecs = match list {
+            List::Users => &mut self.users,
+            List::Badges => &mut self.badges,
+        };
+        for row in rows {
+            assert_eq!(emdecs.perform(row), Ok(()), "{row:?}");
+        }
+    }
+
+    pub(super) fn tick(&self, rows: &[Row]) {
+        if !rows.is_empty() {
+            let mut args = vec!["worklist", "done", "--by", "Kim"];
+            args.extend(rows.iter().map(|(id, ..)| id.as_str()));
+            self.company.run(&args, &[0]);
+        }
+    }
+
+    pub(super) fn csv(&self, list: List) -> String {
+        match list {
+            List::Users => self.users.export(&USER_COLUMNS),
+            List::Badges => self.badges.export(&BADGE_COLUMNS),
+        }
+    }
+
+    /// Lays this text where the export is expected, newer than everything before.
+    pub(super) fn lay(&mut self, list: List, text: &str) {
+        self.exports += 10;
+        let path = self.company.path().join(format!("{}.csv", list.folder()));
+        fs::write(&path, text).unwrap();
+        let at = self.began + Duration::from_secs(3600 + self.exports);
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(at).unwrap();
+    }
+
+    /// Takes the exports away: what is ticked from now on is newer than anything that they said.
+    pub(super) fn no_exports(&self) {
+        for list in [List::Users, List::Badges] {
+            let path = self.company.path().join(format!("{}.csv", list.folder()));
+            drop(fs::remove_file(path));
+        }
+    }
+
+    /// Fresh exports of both.
+    pub(super) fn export(&mut self) {
+        for list in [List::Users, List::Badges] {
+            let text = self.csv(list);
+            self.lay(list, &text);
+        }
+    }
+
+    /// Everything on both lists is done, and the exports show it.
+    pub(super) fn day(&mut self, chapter: &str) {
+        for list in [List::Users, List::Badges] {
+            let rows = self.list(list);
+            self.work(list, &rows);
+        }
+        self.export();
+        self.company.run(&["sync", "--live"], &[0, 13]);
+        for list in [List::Users, List::Badges] {
+            assert_eq!(self.list(list), [], "{chapter}: {list:?}");
+        }
+        self.everybody_is_right(chapter);
+    }
+
+    /// EMDECS has what the directory wants, and nobody else works there.
+    fn everybody_is_right(&self, chapter: &str) {
+        let day = day(&self.began);
+        let mut users = BTreeSet::from([SHARED.to_owned()]);
+        let mut badges = BTreeSet::new();
+        for person in &self.company.people {
+            let number = person.number;
+            if person.groups.contains("EMDECS Users") {
+                let mail = format!("p{number:03}@example.org");
+                let what = format!("{chapter}: {mail}");
+                let record = &self.users.records[&mail];
+                assert!(record.enabled, "{what}");
+                assert_eq!(record.fields["last_name"], person.sn, "{what}");
+                assert_eq!(record.fields["location"], person.office, "{what}");
+                assert_eq!(record.licences, licences(person), "{what}");
+                users.insert(mail);
+            }
+            if person.groups.contains("EMDECS Technicians") {
+                let badge = (1000 + number).to_string();
+                let what = format!("{chapter}: badge {badge}");
+                assert!(self.badges.works(&badge, &day), "{what}");
+                let record = &self.badges.records[&badge];
+                assert_eq!(record.fields["location"], person.office, "{what}");
+                let kind = match person.title {
+                    "Parts Clerk" => "Parts",
+                    _ => "Mechanic",
+                };
+                assert_eq!(record.fields["type"], kind, "{what}");
+                let held: Vec<&String> = record.licences.iter().collect();
+                assert_eq!(held, ["TechnicianEMDECS"], "{what}");
+                badges.insert(badge);
+            }
+        }
+        for (emdecs, wanted) in [(&self.users, users), (&self.badges, badges)] {
+            for (id, record) in &emdecs.records {
+                assert!(wanted.contains(id) || !record.enabled, "{chapter}: {id}");
+            }
+        }
+    }
+}
+
+/// The day of a moment, as lists write it.
+pub(super) fn day(at: &SystemTime) -> String {
+    let at = jiff::Timestamp::try_from(*at).unwrap();
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+fn licences(person: &Person) -> BTreeSet<String> {
+    [
+        ("EMDECS Tech Portal", "Tech Portal"),
+        ("EMDECS Managers", "EMDECSManager"),
+    ]
+    .into_iter()
+    .filter(|(group, _)| person.groups.contains(group))
+    .map(|(_, licence)| licence.to_owned())
+    .collect()
+}
+
+pub(super) fn what(rows: &[Row]) -> Vec<(&str, &str)> {
+    rows.iter()
+        .map(|(_, what, who, _)| (what.as_str(), who.as_str()))
+        .collect()
+}
+
+fn field<'a>(row: &'a Row, name: &str) -> &'a str {
+    let (_, value) = row.3.iter().find(|(field, _)| field == name).unwrap();
+    value
+}
+
+#[test]
+fn a_company_lives_with_emdecs() {
+    let mut story = Story::begin(PEOPLE);
+    // The login that technicians share was there before, and stays whatever happens.
+    let shared = ["email", "first_name", "last_name", "effective_date"];
+    let shared = shared.map(|name| (name.to_owned(), SHARED.to_owned()));
+    let shared = (
+        String::new(),
+        "create".to_owned(),
+        SHARED.to_owned(),
+        shared.to_vec(),
+    );
+    story.work(List::Users, &[shared]);
+    story.export();
+
+    // Joiners: nothing is done, and everything is asked for once.
+    let said = story.company.sync(&[13]);
+    assert!(said.contains("0 done, 120 awaiting-confirmation"), "{said}");
+    let (users, badges) = (story.list(List::Users), story.list(List::Badges));
+    assert_eq!((users.len(), badges.len()), (120, 120));
+    story.company.sync(&[13]);
+    assert_eq!(story.list(List::Users), users);
+    assert_eq!(story.list(List::Badges), badges);
+    story.day("joiners");
+    assert_eq!(story.users.ledger.count("create"), 121);
+    assert_eq!(story.badges.ledger.count("create"), 120);
+    let said = story.company.sync(&[0]);
+    assert!(!said.contains("awaiting"), "{said}");
+
+    moves(&mut story);
+    leaves_and_returns(&mut story);
+    assert_eq!(
+        story.users.ledger.about(SHARED).len(),
+        1,
+        "nobody touched it"
+    );
+}
+
+/// Offices, types, licences, names, and an address that two people claim.
+fn moves(story: &mut Story) {
+    let today = day(&story.began);
+    story.company.person(3).office = "Depot West";
+    story.company.person(90).office = "Depot West";
+    story.company.person(91).title = "Parts Clerk";
+    story.company.person(4).sn = "Married".to_owned();
+    // From a manager to none, and one who becomes a manager: ten licences are all there are.
+    // Those who need one come first in every order but that of the list.
+    for number in [18, 19] {
+        story
+            .company
+            .person(number)
+            .groups
+            .remove("EMDECS Managers");
+    }
+    for number in [1, 2] {
+        story
+            .company
+            .person(number)
+            .groups
+            .insert("EMDECS Managers");
+    }
+    // A second person with an address in use has no user; the first one keeps theirs.
+    story.company.join(500, 50);
+    story
+        .company
+        .person(500)
+        .groups
+        .remove("EMDECS Technicians");
+    let taken = story.company.person(50).mail();
+    story.company.person(500).more.insert("mail", taken);
+    let said = story.company.sync(&[13]);
+    assert!(said.contains("Per500"), "{said}");
+
+    let list = story.list(List::Users);
+    let changes = what(&list);
+    assert!(!said.contains("awaiting-licence"), "{said}");
+    assert_eq!(changes.len(), 6, "{changes:?}");
+    assert!(changes.iter().all(|(kind, _)| *kind == "change"));
+    let row = |who: &str| list.iter().find(|row| row.2 == who).unwrap();
+    assert_eq!(field(row("p003@example.org"), "location"), "Depot West");
+    assert_eq!(field(row("p003@example.org"), "location_from"), today);
+    assert_eq!(field(row("p004@example.org"), "last_name"), "Married");
+    let place = |who: &str| changes.iter().position(|(_, other)| *other == who).unwrap();
+    for (frees, takes) in [("p018", "p001"), ("p019", "p002")] {
+        let [frees, takes] = [frees, takes].map(|name| format!("{name}@example.org"));
+        assert!(place(&frees) < place(&takes), "{changes:?}");
+    }
+
+    // Type and location have dates of their own: only what is new begins today, and the other keeps its dates.
+    let list = story.list(List::Badges);
+    assert_eq!(what(&list), [("change", "1090"), ("change", "1091")]);
+    let names = |row: &Row| {
+        row.3
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let dated = |name: &str| {
+        let names = [
+            name.to_owned(),
+            format!("{name}_from"),
+            format!("{name}_until"),
+        ];
+        BTreeSet::from(names)
+    };
+    assert_eq!(names(&list[0]), dated("location"));
+    assert_eq!(names(&list[1]), dated("type"));
+    assert_eq!(field(&list[0], "location_from"), today);
+    story.company.people.retain(|person| person.number != 500);
+    story.company.sync(&[13]);
+    story.day("movers");
+}
+
+/// Leavers free licences before joiners need them, and what disabling strips comes back with whoever returns.
+fn leaves_and_returns(story: &mut Story) {
+    // All badges' licences are in use. Two technicians come; one leaves, by falling out of the group.
+    story.company.join(600, 100);
+    story.company.join(601, 100);
+    story.company.person(110).groups.clear();
+    // Both a user and an employee leaves, and so does a manager, as somebody comes who is one.
+    let gone = story.company.person(170).groups.clone();
+    story.company.person(170).groups.clear();
+    let manager = story.company.person(10).groups.clone();
+    story.company.person(10).groups.clear();
+    story.company.join(602, 11);
+    let said = story.company.sync(&[13]);
+    assert!(!said.contains("awaiting-licence"), "{said}");
+    let list = story.list(List::Users);
+    assert_eq!(
+        what(&list),
+        [
+            ("disable", "p010@example.org"),
+            ("disable", "p170@example.org"),
+            ("create", "p602@example.org"),
+        ]
+    );
+    let csv = fs::read_to_string(story.company.path().join("users/worklist.csv")).unwrap();
+    let create = csv.lines().find(|line| line.contains("create")).unwrap();
+    assert!(
+        create.contains(&list[0].0),
+        "it says what must come first: {create}"
+    );
+    let list = story.list(List::Badges);
+    assert_eq!(
+        what(&list),
+        [
+            ("disable", "1110"),
+            ("disable", "1170"),
+            ("create", "1600"),
+            ("create", "1601"),
+        ]
+    );
+    story.day("leavers");
+    assert!(!story.users.records["p010@example.org"].enabled);
+    assert!(story.users.records["p010@example.org"].licences.is_empty());
+    returns(story, gone, manager);
+}
+
+/// What disabling stripped comes back, as soon as there are licences for it.
+fn returns(story: &mut Story, gone: BTreeSet<&'static str>, manager: BTreeSet<&'static str>) {
+    // They come back: the manager's licence is somebody else's now, and the list says so instead of asking for it.
+    story.company.person(170).groups = gone;
+    story.company.person(10).groups = manager;
+    let said = story.company.sync(&[13]);
+    assert!(
+        said.contains("awaiting-licence")
+            && said.contains("no licence \"EMDECSManager\" is free: 10 of 10"),
+        "{said}"
+    );
+    assert!(
+        said.contains("no licence \"TechnicianEMDECS\" is free: 120 of 120"),
+        "{said}"
+    );
+    assert_eq!(
+        what(&story.list(List::Users)),
+        [("enable", "p170@example.org")]
+    );
+    assert_eq!(story.list(List::Badges), []);
+    // Somebody gives theirs back, and it goes on in the same run.
+    story.company.person(602).groups.remove("EMDECS Managers");
+    story.company.person(601).groups.clear();
+    story.company.sync(&[13]);
+    let list = story.list(List::Users);
+    assert_eq!(
+        what(&list),
+        [
+            ("change", "p602@example.org"),
+            ("enable", "p010@example.org"),
+            ("enable", "p170@example.org"),
+        ]
+    );
+    let page = fs::read_to_string(story.company.path().join("users/worklist.html")).unwrap();
+    assert!(
+        page.contains("enter it again: licences = EMDECSManager, Tech Portal"),
+        "{page}"
+    );
+    // The administrator enters again what the list names.
+    for list in [List::Users, List::Badges] {
+        let rows = story.list(list);
+        story.work(list, &rows);
+    }
+    let both = ["EMDECSManager", "Tech Portal"].map(str::to_owned);
+    let again = story.users.records.get_mut("p010@example.org").unwrap();
+    again.licences.extend(both);
+    let again = story.badges.records.get_mut("1170").unwrap();
+    again.licences.insert("TechnicianEMDECS".to_owned());
+    story.day("rehired");
+}
