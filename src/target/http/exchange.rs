@@ -23,7 +23,7 @@ pub enum Intent {
 pub struct Call {
     /// The method.
     pub method: Method,
-    /// Where to; made by [`Origin`].
+    /// Where to; made by [`Origin`](super::Origin).
     pub url: Url,
     /// What to send.
     pub body: Option<Vec<u8>>,
