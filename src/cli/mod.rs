@@ -49,6 +49,11 @@ use out::Out;
 pub fn run() -> ExitCode {
     // A usage error ends the process here, with exit code 2 and clap's own message.
     let cli = Cli::parse();
+    if cli.global.json && !cli.command.speaks_json() {
+        out::complain(
+            "provost: this command writes no JSON, so this is text; docs/json.md names the commands that do",
+        );
+    }
     logs::start(&cli);
     let mut out = Out::new(&cli.global);
     match dispatch(&cli, &mut out) {

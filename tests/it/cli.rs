@@ -40,6 +40,17 @@ fn anywhere() -> tempfile::TempDir {
 }
 
 #[test]
+fn whoever_asks_for_json_where_there_is_none_is_told() {
+    let dir = anywhere();
+    let told = |args: &[&str]| stderr(&provost(dir.path(), args)).contains("writes no JSON");
+    assert!(told(&["--json", "completions", "bash"]));
+    assert!(told(&["secrets", "rotate", "--json"]));
+    assert!(!told(&["--json", "schema"]));
+    assert!(!told(&["completions", "bash"]));
+    assert!(!told(&["--json", "secrets", "verify"]));
+}
+
+#[test]
 fn help_names_every_command_and_usage_errors_are_two() {
     let dir = anywhere();
     let help = provost(dir.path(), &["--help"]);
