@@ -26,7 +26,7 @@ use super::company::Company;
 use super::support::process::await_some;
 
 /// The longest that anything here may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A running service. It is killed when it is dropped.
 pub(super) struct Service {

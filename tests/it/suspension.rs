@@ -27,7 +27,7 @@ use super::support::secrets::{self, KEY};
 
 /// In the group of the CRM, so with an entitlement to lose.
 const WHO: usize = 3;
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(180);
 
 const LEAVER: &str = "review-first-run = false\nledger = true\ncredentials = \"MODE\"\n\
     suspend = { access-window = [\"deactivate\"], default = [\"fuzz-password\", \"revoke-sessions\", \"reassign:quotes\", \"remove-entitlements\", \"deactivate\"] }\n\

@@ -94,7 +94,7 @@ pub(super) fn app(setting: &Setting, people: usize) -> App<Servicetrade> {
     let secret = company.secret("password", SERVICE.2);
     company.target = format!(
         "type = \"http\"\nprofile = \"mappings/servicetrade.profile.toml\"\nmapping = \"mappings/servicetrade.toml\"\n\
-         url = \"{}/api\"\nrequest-timeout = \"2s\"\nprotected-accounts = [\"provost\"]\n\n[target.settings]\n\
+         url = \"{}/api\"\nrequest-timeout = \"5s\"\nprotected-accounts = [\"provost\"]\n\n[target.settings]\n\
          user = \"{}\"\nuser-password = \"{secret}\"\nroles = \"{}\"\njob-owner-filter = \"{}\"\nquote-owner = \"{}\"\n",
         sim.base,
         SERVICE.1,

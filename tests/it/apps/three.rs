@@ -33,7 +33,7 @@ fn company<A: Application>(
     let mut company = Company::new(people, &["North", "South"], &[group]);
     company.target = format!(
         "type = \"http\"\nprofile = \"mappings/{name}.profile.toml\"\nmapping = \"mappings/{name}.toml\"\n\
-         url = \"{}{path}\"\nrequest-timeout = \"2s\"\nprotected-accounts = [\"1\"]\n{rules}",
+         url = \"{}{path}\"\nrequest-timeout = \"5s\"\nprotected-accounts = [\"1\"]\n{rules}",
         sim.base
     );
     let key = company.secret("vault.key", KEY);

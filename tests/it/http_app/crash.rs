@@ -24,7 +24,7 @@ const SUSPEND: &str =
 const PATH: &str = "/_synapse/admin/v2/users/@ada:example.test";
 /// More calls and requests than any run here makes.
 const MOST: usize = 200;
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(180);
 
 /// Where a run is killed.
 #[derive(Clone, Copy, Debug)]

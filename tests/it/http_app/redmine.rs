@@ -16,7 +16,7 @@ use crate::support::{Cert, PASSWORD, Smtp, secrets};
 
 const SUSPEND: &str = "[target.suspend]\n\
     default = [\"fuzz-password\", \"reassign:issues\", \"remove-entitlements\", \"deactivate\"]\n";
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(180);
 const ACTIVE: u64 = 1;
 const LOCKED: u64 = 3;
 
