@@ -315,7 +315,7 @@ type Fits = fn(&ConnectorError) -> bool;
 
 #[tokio::test]
 async fn what_a_refusal_means_is_read_from_status_and_body() {
-    use ConnectorError::{Ambiguous, Conflict, Rejected, Transient, Unauthorised};
+    use ConnectorError::{Ambiguous, Conflict, Exhausted, Rejected, Transient, Unauthorised};
     let rules = r#"
 [[auth]]
 type = "none"
@@ -347,7 +347,7 @@ class = "transient"
         (
             400,
             json!({"why": "no seats"}),
-            |e| matches!(e, Rejected(why) if why.contains("licence")),
+            |e| matches!(e, Exhausted(why) if why.contains("no seats")),
         ),
         (403, json!({"why": "not you"}), |e| matches!(e, Rejected(_))),
         (418, json!({}), |e| matches!(e, Transient(_))),
