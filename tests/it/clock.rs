@@ -1,15 +1,12 @@
 //! Windows through whole runs against a practice application: the clock is set, everything else is real.
 
 use std::fs;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use provost::config::{Secrets, load};
 use provost::engine::{self, Clock, Request, RunReport, Session, TargetReport};
 use provost::model::{Action, Outcome};
 
-use super::company::Company;
-use super::support::process::await_some;
+use super::company::{Company, session};
 
 const OFFICE: &str = "[[access]]\nname = \"office\"\neverybody = true\nwindows = [\"mon-fri 08:00-18:00\"]\n\
                       zone = \"Europe/Berlin\"\n";
@@ -41,15 +38,7 @@ impl Office {
         }
         text.push_str(&self.access);
         fs::write(&path, text).unwrap();
-        let loaded = load(&path, Secrets::Load).unwrap_or_else(|problems| panic!("{problems}"));
-        let mut session = await_some(
-            "the state",
-            Duration::from_secs(30),
-            || match Session::open(loaded.config.clone()) {
-                Err(error) if error.outcome() == Outcome::Locked => None,
-                opened => Some(opened.unwrap()),
-            },
-        );
+        let mut session = session(&path);
         session.clock = Clock::Fixed(now.parse::<Timestamp>().unwrap());
         session
     }

@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use provost::model::{Account, Value};
+use provost::config::{Secrets, load};
+use provost::engine::Session;
+use provost::model::{Account, Outcome, Value};
 use provost::target::sandbox::snapshot;
 use tempfile::TempDir;
+
+use crate::support::process::await_some;
 
 const MAPPING: &str = include_str!("../../mappings/sandbox.toml");
 /// An access policy for everybody: weekdays in Berlin.
@@ -309,4 +314,15 @@ pub(super) fn anchor(number: usize) -> String {
 
 pub(super) fn held(account: &Account, name: &str) -> Option<String> {
     account.attributes.get(name).map(Value::to_string)
+}
+
+/// A session with this configuration, as soon as its state is free: a child that another test is just starting may hold
+/// the descriptors of the last session until it is another program.
+pub fn session(config: &Path) -> Session {
+    let loaded = load(config, Secrets::Load).unwrap_or_else(|problems| panic!("{problems}"));
+    let open = || match Session::open(loaded.config.clone()) {
+        Err(error) if error.outcome() == Outcome::Locked => None,
+        opened => Some(opened.unwrap()),
+    };
+    await_some("the state", Duration::from_secs(30), open)
 }

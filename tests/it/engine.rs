@@ -1,9 +1,7 @@
 //! Whole cycles against a practice application that does wrong what applications do wrong.
 
 use std::fs;
-use std::time::Duration;
 
-use provost::config::{Secrets, load};
 use provost::engine::{self, ChangeStatus, Request, RunReport, Session, TargetReport, View};
 use provost::model::{
     Account, AccountDraft, AccountPatch, Action, Anchor, HeldWhy, Life, Outcome, Value,
@@ -11,21 +9,10 @@ use provost::model::{
 use provost::target::connect;
 
 use super::company::{Company, anchor, held};
-use super::support::process::await_some;
 
 fn session(company: &Company) -> Session {
     company.publish();
-    let loaded = load(&company.config(), Secrets::Load);
-    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    // A child that another test is just starting may hold the descriptors of the last session until it is another program.
-    await_some(
-        "the state",
-        Duration::from_secs(30),
-        || match Session::open(loaded.config.clone()) {
-            Err(error) if error.outcome() == Outcome::Locked => None,
-            opened => Some(opened.unwrap()),
-        },
-    )
+    super::company::session(&company.config())
 }
 
 fn request(view: View) -> Request {

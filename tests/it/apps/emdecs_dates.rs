@@ -1,33 +1,20 @@
 //! EMDECS and time: windows that close and open, people who start and end on a known day, and badges that die by a date.
 
 use std::fs;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use provost::config::{Secrets, load};
-use provost::engine::{self, Clock, Request, RunReport, Session};
+use provost::engine::{self, Clock, Request, RunReport};
 use provost::model::Outcome;
 
 use super::company::Company;
 use super::emdecs::{List, Story, what};
 use super::worklist::began;
-use crate::support::process::await_some;
+use crate::company::session;
 
 /// A run at a moment.
 async fn run_at(company: &Company, at: Timestamp) -> RunReport {
     company.publish();
-    let loaded = load(&company.path().join("provost.toml"), Secrets::Load);
-    let config = loaded
-        .unwrap_or_else(|problems| panic!("{problems}"))
-        .config;
-    let mut session = await_some(
-        "the state",
-        Duration::from_secs(30),
-        || match Session::open(config.clone()) {
-            Err(error) if error.outcome() == Outcome::Locked => None,
-            opened => Some(opened.unwrap()),
-        },
-    );
+    let mut session = session(&company.path().join("provost.toml"));
     session.clock = Clock::Fixed(at);
     engine::sync(&session, &Request::default()).await.unwrap()
 }

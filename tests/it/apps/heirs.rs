@@ -1,32 +1,17 @@
 //! Salestrekker deletes nobody without an heir: the manager whom the directory names, else the account that is named.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
-use provost::config::{Secrets, load};
-use provost::engine::{self, Clock, Request, RunReport, Session};
-use provost::model::Outcome;
+use provost::engine::{self, Clock, Request, RunReport};
 
 use super::company::Company;
 use super::three::salestrekker;
-use crate::support::process::await_some;
+use crate::company::session;
 use crate::support::sim::salestrekker::{SERVICE, SWITCHES, Salestrekker};
 use crate::support::sim::{Setting, Sim};
 
 /// A run so many days from now.
 async fn run_in(company: &Company, days: i64) -> RunReport {
-    let loaded = load(&company.path().join("provost.toml"), Secrets::Load);
-    let config = loaded
-        .unwrap_or_else(|problems| panic!("{problems}"))
-        .config;
-    let mut session = await_some(
-        "the state",
-        Duration::from_secs(30),
-        || match Session::open(config.clone()) {
-            Err(error) if error.outcome() == Outcome::Locked => None,
-            opened => Some(opened.unwrap()),
-        },
-    );
+    let mut session = session(&company.path().join("provost.toml"));
     let now: Timestamp = session.clock.now();
     let then = now
         .checked_add(SignedDuration::from_hours(24 * days))

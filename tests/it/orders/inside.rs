@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan as _};
-use provost::config::{Secrets, load};
 use provost::engine::{self, ChangeStatus, Clock, OverrideOrder, Request, RunReport, Session};
 use provost::model::{AuditWhat, Outcome, OverrideEffect};
 
@@ -13,13 +12,7 @@ use crate::support::process::await_some;
 
 fn session(company: &Company) -> Session {
     company.publish();
-    let loaded = load(&company.config(), Secrets::Load);
-    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-    let open = || match Session::open(loaded.config.clone()) {
-        Err(error) if error.outcome() == Outcome::Locked => None,
-        opened => Some(opened.unwrap()),
-    };
-    await_some("the state", Duration::from_secs(30), open)
+    crate::company::session(&company.config())
 }
 
 async fn sync(session: &Session) -> RunReport {
