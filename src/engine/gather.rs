@@ -233,7 +233,7 @@ fn person<'a>(
         Presence::Present(identity) => asked.judge(identity, orders, early, inputs.spec),
         Presence::Gone => asked.judge.judge_absent(&anchor, orders),
         // Windows close on what was last known of somebody.
-        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => {
+        Presence::Unreadable(_) | Presence::Missing { .. } | Presence::Unproven => {
             match inputs.snapshot.identity(&anchor, inputs.state)? {
                 Some(identity) => asked.judge(&identity, orders, early, inputs.spec),
                 None => asked.judge.judge_absent(&anchor, orders),

@@ -126,7 +126,10 @@ fn named_by(inputs: &Inputs<'_>, person: &Person) -> Result<Option<String>, Engi
     };
     Ok(match &person.presence {
         Presence::Present(identity) => named(identity),
-        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven | Presence::Gone => {
+        Presence::Unreadable(_)
+        | Presence::Missing { .. }
+        | Presence::Unproven
+        | Presence::Gone => {
             let last = inputs.snapshot.identity(&person.anchor, inputs.state)?;
             last.as_deref().and_then(named)
         }

@@ -90,7 +90,7 @@ fn questions_about(person: &Person, renames: bool, inputs: &Inputs<'_>) -> Vec<(
         Presence::Present(identity) if account.is_none() || renames => identity,
         Presence::Present(_)
         | Presence::Unreadable(_)
-        | Presence::MissingOnce
+        | Presence::Missing { .. }
         | Presence::Unproven
         | Presence::Gone => return Vec::new(),
     };

@@ -246,9 +246,14 @@ pub enum HeldWhy {
     /// The directory entry could not be read in full.
     #[error("the directory entry could not be read: {0}")]
     Unreadable(String),
-    /// Not seen in a complete read, once, and the directory was not asked or did not say. A second read confirms the leaver.
-    #[error("missing from one complete read; a second one confirms it")]
-    MissingOnce,
+    /// Not seen in complete reads, and not yet in as many as confirm a leaver.
+    #[error("{}", missing(*reads, *more))]
+    Missing {
+        /// How many there were; a look by anchor counts as one.
+        reads: u8,
+        /// How many more it takes.
+        more: u8,
+    },
     /// Not seen, but the read was not complete, so it means nothing.
     #[error("not seen in a read that was not complete")]
     MissingUnproven,
@@ -294,6 +299,19 @@ pub enum HeldWhy {
         /// The kind of work.
         kind: String,
     },
+}
+
+/// What is known of somebody who is missing, and what it still takes.
+fn missing(reads: u8, more: u8) -> String {
+    let counted = "(a look by anchor counts as one)";
+    match (reads, more) {
+        (0 | 1, 0 | 1) => "missing from one complete read; a second one confirms it".to_owned(),
+        (0 | 1, _) => format!("missing from one complete read; {more} more confirm it"),
+        (_, 0 | 1) => {
+            format!("missing from {reads} complete reads {counted}; one more confirms it")
+        }
+        _ => format!("missing from {reads} complete reads {counted}; {more} more confirm it"),
+    }
 }
 
 fn join<T: fmt::Display>(items: &[T]) -> String {

@@ -69,7 +69,7 @@ pub fn is_proven(missed: u8, complete: bool) -> bool {
     missed > 1 || (missed == 1 && complete)
 }
 
-/// How somebody appears whom the last read did not return.
+/// How somebody appears whom the last read did not return. A look by anchor counts among `missed`.
 #[must_use]
 pub fn presence(missed: u8, complete: bool, confirm: u8) -> Presence {
     if !is_proven(missed, complete) {
@@ -77,7 +77,10 @@ pub fn presence(missed: u8, complete: bool, confirm: u8) -> Presence {
     } else if missed >= confirm {
         Presence::Gone
     } else {
-        Presence::MissingOnce
+        Presence::Missing {
+            reads: missed,
+            more: confirm - missed,
+        }
     }
 }
 

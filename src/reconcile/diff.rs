@@ -164,7 +164,7 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
         }
         (Presence::Present(_), None) => Err(HeldWhy::Unreadable("no desired state".to_owned())),
         // What is imposed rests on no entry, so a doubtful one does not stop it. Nothing is given back on it either.
-        (Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven, _)
+        (Presence::Unreadable(_) | Presence::Missing { .. } | Presence::Unproven, _)
             if !case.person.imposed.is_empty() =>
         {
             let mut reasons = case.person.imposed.clone();
@@ -172,7 +172,7 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
             Ok(reasons)
         }
         // A window closes on what was last known of somebody; nothing opens on it.
-        (Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven, _)
+        (Presence::Unreadable(_) | Presence::Missing { .. } | Presence::Unproven, _)
             if case.is_imposed() && case.has_account() =>
         {
             let mut reasons = case.person.imposed.clone();
@@ -181,17 +181,17 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
         }
         (Presence::Unreadable(why), _) => Err(HeldWhy::Unreadable(why.clone())),
         (Presence::Gone, _) => Ok(with(&case.person.imposed, SuspendReason::Leaver)),
-        (Presence::MissingOnce | Presence::Unproven, _) if already => {
+        (Presence::Missing { .. } | Presence::Unproven, _) if already => {
             // Already suspended by us: nothing to give back and nothing to take, and nothing new is known about why.
             let mut reasons = case.person.imposed.clone();
             reasons.extend(case.shadow().iter().flat_map(|shadow| &shadow.suspended));
             Ok(reasons)
         }
         // Somebody without an account loses nothing by being gone, proven or not.
-        (Presence::MissingOnce | Presence::Unproven, _) if case.shadow().is_none() => {
+        (Presence::Missing { .. } | Presence::Unproven, _) if case.shadow().is_none() => {
             Ok(with(&case.person.imposed, SuspendReason::Leaver))
         }
-        (Presence::MissingOnce, _) => Err(HeldWhy::MissingOnce),
+        (&Presence::Missing { reads, more }, _) => Err(HeldWhy::Missing { reads, more }),
         (Presence::Unproven, _) => Err(HeldWhy::MissingUnproven),
     }
 }

@@ -19,8 +19,13 @@ pub enum Presence {
     Present(Arc<Identity>),
     /// Its entry came back but could not be read in full.
     Unreadable(String),
-    /// Absent from a complete read, but not yet confirmed by a second one.
-    MissingOnce,
+    /// Absent from complete reads, and not yet from as many as confirm it.
+    Missing {
+        /// How many there were; a look by anchor counts as one.
+        reads: u8,
+        /// How many more it takes.
+        more: u8,
+    },
     /// Not seen by a read that was not complete: means nothing.
     Unproven,
     /// Proven absent: missing from enough complete reads, of which one may have been a look by anchor.

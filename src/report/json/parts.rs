@@ -165,7 +165,7 @@ fn held_why(why: &HeldWhy) -> &'static str {
         HeldWhy::NotAdoptable { .. } => "not-adoptable",
         HeldWhy::NameTaken { .. } => "name-taken",
         HeldWhy::Unreadable(_) => "unreadable",
-        HeldWhy::MissingOnce => "missing-once",
+        HeldWhy::Missing { .. } => "missing-once",
         HeldWhy::MissingUnproven => "missing-unproven",
         HeldWhy::ScopeUnproven => "scope-unproven",
         HeldWhy::Protected(_) => "protected",

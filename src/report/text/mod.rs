@@ -166,7 +166,7 @@ mod tests {
             anchor: Anchor::new(n).unwrap(),
             label: "Two Bobs".to_owned(),
             account: None,
-            why: HeldWhy::MissingOnce,
+            why: HeldWhy::Missing { reads: 1, more: 1 },
         };
         Plan {
             target: "crm".to_owned(),

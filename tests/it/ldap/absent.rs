@@ -272,9 +272,14 @@ fn more_reads_are_awaited_where_more_are_asked_for() {
     house.run(&["sync"], 0);
     mood.store(GONE, Ordering::SeqCst);
     // The look by anchor counts like one read.
-    for _ in 0..2 {
+    for more in [
+        "2 complete reads (a look by anchor counts as one); 2 more confirm it",
+        "3 complete reads (a look by anchor counts as one); one more confirms it",
+    ] {
         let report = house.run(&["sync"], 13);
         assert_eq!(held(&report), ["missing-once"]);
+        let text = &report["targets"][0]["held"][0]["text"];
+        assert_eq!(*text, format!("missing from {more}"));
     }
     house.run(&["sync"], 0);
     assert_eq!(house.stopped(), ["b"]);

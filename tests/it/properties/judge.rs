@@ -41,7 +41,7 @@ fn reasons(person: &Person, world: &World) -> Suspensions {
         }
         Presence::Gone => drop(reasons.insert(SuspendReason::Leaver)),
         // An operator's order stands whatever the directory says.
-        Presence::Unreadable(_) | Presence::MissingOnce | Presence::Unproven => {}
+        Presence::Unreadable(_) | Presence::Missing { .. } | Presence::Unproven => {}
     }
     reasons
 }

@@ -288,7 +288,7 @@ impl Given {
     pub(super) fn presence(&self, anchor: &Anchor) -> Option<Presence> {
         Some(match self.presence.get(anchor.as_str())?.as_str() {
             "gone" => Presence::Gone,
-            "missing-once" => Presence::MissingOnce,
+            "missing-once" => Presence::Missing { reads: 1, more: 1 },
             "unproven" => Presence::Unproven,
             "unreadable" => Presence::Unreadable("the value of mail is not UTF-8".to_owned()),
             other => panic!("no such presence: {other}"),
