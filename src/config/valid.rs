@@ -12,6 +12,7 @@ mod delivery;
 mod http_app;
 mod limits;
 mod password;
+mod per_server;
 mod report;
 mod secrets;
 mod servers;
@@ -279,6 +280,7 @@ pub fn read(
     unique_names(&target_sections);
     known_sources(&source_sections, &target_sections);
     shared_applications(&target_sections);
+    per_server::warn(&target_sections, &targets, &sources);
     let metrics = service::metrics(&root);
     // Its problems are recorded even where there is no state directory to put the socket in.
     let state_dir = state_dir.map(|dir| outside.resolve(&dir.value));

@@ -348,6 +348,32 @@ fn risky_settings_are_named_as_warnings() {
 }
 
 #[test]
+fn what_a_domain_controller_keeps_for_itself_is_doubted_in_a_mapping() {
+    let (folder, path) = folder("s3cret");
+    let mapping = folder.path().join("mappings/crm.toml");
+    let text = fs::read_to_string(&mapping).unwrap();
+    let more = "[attributes.seen]\nvalue = \"{{ WHENchanged | date }} {{ uSNChanged }}\"\non-missing = \"omit\"\n";
+    write(&mapping, &format!("{text}\n{more}"), 0o640);
+    let warned = || {
+        let loaded = load(&path, Secrets::Load).unwrap_or_else(|problems| panic!("{problems}"));
+        loaded.warnings
+    };
+    assert!(
+        warned().is_empty(),
+        "elsewhere these are attributes like any other"
+    );
+    let config = fs::read_to_string(&path).unwrap();
+    let config = config.replace("type = \"ldap\"", "type = \"active-directory\"");
+    write(&path, &config, 0o640);
+    let warned = warned().to_string();
+    assert!(warned.contains("target.crm.mapping"), "{warned}");
+    assert!(
+        warned.contains("uSNChanged, whenChanged, which"),
+        "{warned}"
+    );
+}
+
+#[test]
 fn embedded_files_are_written_once_and_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("demo");

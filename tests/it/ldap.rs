@@ -23,6 +23,7 @@ mod groups;
 mod hidden;
 mod hours;
 mod moves;
+mod stamps;
 
 /// Everything a read tells.
 #[derive(Default)]

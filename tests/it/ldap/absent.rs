@@ -34,9 +34,7 @@ impl House {
         )
         .unwrap();
         let house = Self { folder };
-        let plan = house.run(&["plan"], 12);
-        let digest = plan["targets"][0]["digest"].as_str().unwrap();
-        house.run(&["apply", "app", "--plan", digest], 0);
+        house.approve();
         house.rests();
         house
     }
@@ -63,6 +61,21 @@ impl House {
                 up.bind_dn,
             ),
         )
+    }
+
+    /// Adds to the mapping what changes everybody.
+    pub(super) fn maps(&self, more: &str) {
+        let path = self.folder.path().join("app.toml");
+        let mapping = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{mapping}\n{more}")).unwrap();
+        self.approve();
+    }
+
+    /// Applies the plan that waits for it.
+    fn approve(&self) {
+        let plan = self.run(&["plan"], 12);
+        let digest = plan["targets"][0]["digest"].as_str().unwrap();
+        self.run(&["apply", "app", "--plan", digest], 0);
     }
 
     /// Runs a command that must end with this code.
