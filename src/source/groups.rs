@@ -113,7 +113,9 @@ impl GroupReader {
                 }
             }
             GroupMethod::Member => {
-                for value in entry.get("member").iter().chain(entry.get("uniqueMember")) {
+                let unique = entry.get("uniqueMember").iter();
+                let unique = unique.map(|value| without_uid(value));
+                for value in entry.get("member").iter().copied().chain(unique) {
                     if let Some(member) = key_of(value, &shown)? {
                         self.edges.push((member, key));
                     }
@@ -259,7 +261,6 @@ fn key_of(value: &[u8], shown: &dyn Fn() -> String) -> Result<Option<u128>, Stri
     if value.is_empty() {
         return Ok(None);
     }
-    // uniqueMember may carry `#'0101'B` after the DN (RFC 4517 §3.3.21); memberships never use it in practice.
     let key = std::str::from_utf8(value).ok().and_then(dn_wide_key);
     match key {
         Some(key) => Ok(Some(key)),
@@ -269,6 +270,26 @@ fn key_of(value: &[u8], shown: &dyn Fn() -> String) -> Result<Option<u128>, Stri
             printable(value)
         )),
     }
+}
+
+/// The DN of a value of Name And Optional UID (RFC 4517 §3.3.21), without the bits that may follow it (`dn#'0101'B`).
+///
+/// The bits tell apart those who had one DN one after the other; whoever has it now is meant here.
+fn without_uid(value: &[u8]) -> &[u8] {
+    let inner = value.strip_suffix(b"'B");
+    let before = inner.or_else(|| value.strip_suffix(b"'b")).map(|inner| {
+        let digits = inner.iter().rev();
+        let digits = digits.take_while(|byte| matches!(byte, b'0' | b'1'));
+        inner
+            .get(..inner.len() - digits.count())
+            .unwrap_or_default()
+    });
+    let Some(dn) = before.and_then(|before| before.strip_suffix(b"#'")) else {
+        return value;
+    };
+    // `\#` belongs to the name, unless the backslash is itself escaped.
+    let escapes = dn.iter().rev().take_while(|byte| **byte == b'\\').count();
+    if escapes % 2 == 0 { dn } else { value }
 }
 
 /// What a word is that groups name their members by.
@@ -464,6 +485,40 @@ mod tests {
         assert_eq!(
             of(&mut read(flat, &TREE).unwrap(), "cn=p\\, q,dc=t", &[]),
             ["a"]
+        );
+    }
+
+    #[test]
+    fn bits_after_a_name_are_no_part_of_it() {
+        for (value, dn) in [
+            ("uid=a,dc=t#'0101'B", "uid=a,dc=t"),
+            ("uid=a,dc=t#''b", "uid=a,dc=t"),
+            ("cn=a#'01'B,dc=t#x#'1'B", "cn=a#'01'B,dc=t#x"),
+            ("cn=a\\\\#'0'B", "cn=a\\\\"),
+            ("#'0'B", ""),
+            // None of these has any.
+            ("uid=a,dc=t", "uid=a,dc=t"),
+            ("cn=a#'01'B,dc=t", "cn=a#'01'B,dc=t"),
+            ("cn=a\\#'0'B", "cn=a\\#'0'B"),
+            ("uid=a,dc=t#'012'B", "uid=a,dc=t#'012'B"),
+            ("uid=a,dc=t#'01'", "uid=a,dc=t#'01'"),
+            ("uid=a,dc=t'01'B", "uid=a,dc=t'01'B"),
+            ("uid=a,dc=t#01'B", "uid=a,dc=t#01'B"),
+            ("'B", "'B"),
+            ("", ""),
+        ] {
+            let found = without_uid(value.as_bytes());
+            assert_eq!(std::str::from_utf8(found), Ok(dn), "{value}");
+        }
+        let groups: [(&str, &str, &[&str]); 2] = [
+            ("cn=a,dc=t", "uniqueMember", &["CN=p, DC=t#'01'B"]),
+            ("cn=b,dc=t", "member", &["cn=p,dc=t#'01'B"]),
+        ];
+        let mut table = read(rule(GroupMethod::Member, GroupNeed::All), &groups).unwrap();
+        assert_eq!(
+            of(&mut table, "cn=p,dc=t", &[]),
+            ["a"],
+            "member has no bits"
         );
     }
 

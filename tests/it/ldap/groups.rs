@@ -6,6 +6,28 @@ use provost::source::settings::GroupMethod;
 use super::{Tray, fetch, groups_of, openldap, request, samba, shortfalls};
 use crate::support::{OpenLdap, SambaAd};
 
+/// Unique members whose names are followed by bits, and one whose name looks nearly as if it were.
+fn with_bits(people: &str, groups: &str) -> String {
+    let add = |name: &str, members: &str| {
+        format!(
+            "dn: cn={name},{groups}\nchangetype: add\nobjectClass: groupOfUniqueNames\ncn: {name}\n{members}\n\n"
+        )
+    };
+    [
+        format!(
+            "dn: uid=u000035,{people}\nchangetype: modrdn\nnewrdn: uid=x#'01'B\ndeleteoldrdn: 1\n\n"
+        ),
+        add(
+            "x-bits",
+            &format!(
+                "uniqueMember: uid=u000034,{people}#'0101'B\nuniqueMember: uid=x#'01'B,{people}"
+            ),
+        ),
+        add("x-both", &format!("uniqueMember: uid=x#'01'B,{people}#''B")),
+    ]
+    .concat()
+}
+
 #[test]
 fn every_kind_of_group_is_looked_up_on_openldap_through_a_circle() {
     let up = OpenLdap::start(60);
@@ -30,6 +52,7 @@ fn every_kind_of_group_is_looked_up_on_openldap_through_a_circle() {
                 "groupOfUniqueNames",
                 &format!("uniqueMember: UID=U000031, {people}"),
             ),
+            with_bits(people, groups),
             group("x-posix", "posixGroup", "gidNumber: 5000\nmemberUid: u000032"),
             group("x-primary", "posixGroup", "gidNumber: 5001"),
             // In a circle with one another, around one of the others.
@@ -66,7 +89,9 @@ fn every_kind_of_group_is_looked_up_on_openldap_through_a_circle() {
     assert_eq!(of("u000031"), ["x-ring-a", "x-ring-b", "x-unique"]);
     assert_eq!(of("u000032"), ["x-posix"]);
     assert_eq!(of("u000033"), ["x-primary"]);
-    assert_eq!(of("u000034"), Vec::<String>::new());
+    assert_eq!(of("u000034"), ["x-bits"]);
+    assert_eq!(of("x#'01'B"), ["x-bits", "x-both"]);
+    assert_eq!(of("u000036"), Vec::<String>::new());
 }
 
 #[test]
