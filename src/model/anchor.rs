@@ -44,13 +44,15 @@ impl Anchor {
         if text.len() > LONGEST {
             return Err(AnchorError::TooLong(text.len()));
         }
+        if text.len() == 36
+            && let Ok(id) = uuid::Uuid::try_parse(text)
+        {
+            return Ok(Self::of(id));
+        }
         if text.chars().any(char::is_control) {
             return Err(AnchorError::Control);
         }
-        match uuid::Uuid::try_parse(text) {
-            Ok(id) if text.len() == 36 => Ok(Self(id.as_hyphenated().to_string().into())),
-            _ => Ok(Self(text.into())),
-        }
+        Ok(Self(text.into()))
     }
 
     /// An anchor from the 16 bytes of an Active Directory `objectGUID` (mixed-endian, MS-DTYP §2.3.4.2).
@@ -61,8 +63,12 @@ impl Anchor {
         let bytes: [u8; 16] = bytes
             .try_into()
             .map_err(|_wrong_length| AnchorError::NotGuid(bytes.len()))?;
-        let id = uuid::Uuid::from_bytes_le(bytes);
-        Ok(Self(id.as_hyphenated().to_string().into()))
+        Ok(Self::of(uuid::Uuid::from_bytes_le(bytes)))
+    }
+
+    fn of(id: uuid::Uuid) -> Self {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        Self((*id.as_hyphenated().encode_lower(&mut text)).into())
     }
 
     /// The text form.

@@ -6,6 +6,7 @@
 
 mod account;
 mod anchor;
+mod attributes;
 mod audit;
 mod capability;
 mod credential;
@@ -25,6 +26,7 @@ mod value;
 
 pub use account::{Account, AccountDraft, AccountId, AccountPatch, Cause, MembershipChange};
 pub use anchor::{Anchor, AnchorError};
+pub use attributes::{AttributeNames, Attributes, Packer, TooMuch, Values};
 pub use audit::{AuditEntry, AuditWhat, Freeze};
 pub use capability::Capabilities;
 pub use credential::{CredentialMode, Password, PasswordState, PasswordStep};
@@ -43,4 +45,4 @@ pub use read::{
 };
 pub use shadow::{Effect, Life, Origin, Shadow};
 pub use suspend::{SuspendReason, Suspensions};
-pub use value::{Attributes, SourceValue, Value};
+pub use value::{SourceValue, SourceValueRef, Value};

@@ -1,6 +1,6 @@
-//! Values on both sides: attributes as a directory gives them, and as an account holds them.
+//! Values on both sides: as a directory gives them, and as an account holds them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -20,95 +20,70 @@ impl SourceValue {
     /// The text, if this is a text value.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
+        self.borrow().as_text()
+    }
+
+    /// The same value, borrowed.
+    #[must_use]
+    pub fn borrow(&self) -> SourceValueRef<'_> {
+        match self {
+            Self::Text(text) => SourceValueRef::Text(text),
+            Self::Bytes(bytes) => SourceValueRef::Bytes(bytes),
+        }
+    }
+}
+
+impl fmt::Debug for SourceValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow().fmt(f)
+    }
+}
+
+/// A [`SourceValue`] that is held elsewhere. Its order and its stored form are those of the owned one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum SourceValueRef<'a> {
+    /// A value of a textual syntax.
+    Text(&'a str),
+    /// A value of a binary syntax.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> SourceValueRef<'a> {
+    /// The text, if this is a text value.
+    #[must_use]
+    pub fn as_text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Bytes(_) => None,
         }
     }
+
+    /// How many bytes the value has.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    /// A value of its own.
+    #[must_use]
+    pub fn to_owned(self) -> SourceValue {
+        match self {
+            Self::Text(text) => SourceValue::Text(text.into()),
+            Self::Bytes(bytes) => SourceValue::Bytes(bytes.into()),
+        }
+    }
 }
 
 // Directory values are personal data: `Debug` names their kind and size only.
-impl fmt::Debug for SourceValue {
+impl fmt::Debug for SourceValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
         }
-    }
-}
-
-/// The attributes of one directory entry. Names are held in lower case; the order of values means nothing.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attributes(BTreeMap<Box<str>, Vec<SourceValue>>);
-
-impl Attributes {
-    /// No attributes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the values of an attribute; values are sorted so that server order never matters. No values remove it.
-    pub fn set(&mut self, name: &str, mut values: Vec<SourceValue>) {
-        let name = name.to_ascii_lowercase().into_boxed_str();
-        if values.is_empty() {
-            self.0.remove(&name);
-            return;
-        }
-        values.sort_unstable();
-        values.dedup();
-        self.0.insert(name, values);
-    }
-
-    /// Adds one text value.
-    pub fn add_text(&mut self, name: &str, value: &str) {
-        let mut values = self.get(name).to_vec();
-        values.push(SourceValue::Text(value.into()));
-        self.set(name, values);
-    }
-
-    /// The values of an attribute, by name in any case; empty if it is absent.
-    #[must_use]
-    pub fn get(&self, name: &str) -> &[SourceValue] {
-        let found = if name.bytes().any(|b| b.is_ascii_uppercase()) {
-            self.0.get(name.to_ascii_lowercase().as_str())
-        } else {
-            self.0.get(name)
-        };
-        found.map_or(&[], Vec::as_slice)
-    }
-
-    /// The first text value of an attribute, in sorted order.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).iter().find_map(SourceValue::as_text)
-    }
-
-    /// All text values of an attribute.
-    pub fn texts<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.get(name).iter().filter_map(SourceValue::as_text)
-    }
-
-    /// The bytes of the first value of an attribute, whatever its type.
-    #[must_use]
-    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        self.get(name).first().map(|value| match value {
-            SourceValue::Text(text) => text.as_bytes(),
-            SourceValue::Bytes(bytes) => bytes,
-        })
-    }
-
-    /// Every attribute with its values, ordered by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[SourceValue])> {
-        self.0
-            .iter()
-            .map(|(name, values)| (&**name, values.as_slice()))
-    }
-}
-
-impl fmt::Debug for Attributes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter()).finish()
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::ber::{self, Malformed, Reader};
-use crate::model::SourceValue;
+use crate::model::SourceValueRef;
 
 /// The largest single value accepted, in bytes.
 pub(super) const VALUE_LIMIT: usize = 1 << 20;
@@ -240,7 +240,11 @@ pub(super) fn split_range(description: &[u8]) -> Option<(&str, &str)> {
 ///
 /// # Errors
 /// Says what is wrong with the value and what to do.
-pub(super) fn typed(description: &str, binary: bool, value: &[u8]) -> Result<SourceValue, String> {
+pub(super) fn typed<'v>(
+    description: &str,
+    binary: bool,
+    value: &'v [u8],
+) -> Result<SourceValueRef<'v>, String> {
     if value.len() > VALUE_LIMIT {
         return Err(format!(
             "a value of {description} has {} bytes; at most {VALUE_LIMIT} are accepted",
@@ -248,10 +252,10 @@ pub(super) fn typed(description: &str, binary: bool, value: &[u8]) -> Result<Sou
         ));
     }
     if binary {
-        return Ok(SourceValue::Bytes(value.into()));
+        return Ok(SourceValueRef::Bytes(value));
     }
     match std::str::from_utf8(value) {
-        Ok(text) => Ok(SourceValue::Text(text.into())),
+        Ok(text) => Ok(SourceValueRef::Text(text)),
         Err(_) => Err(format!(
             "a value of {description} is not UTF-8 text; if the attribute is binary, add it to `binary` of the source"
         )),
@@ -346,12 +350,12 @@ mod tests {
             let hours = [fill; 21];
             assert_eq!(
                 typed("logonhours", true, &hours),
-                Ok(SourceValue::Bytes(Box::new(hours)))
+                Ok(SourceValueRef::Bytes(&hours))
             );
         }
         assert!(typed("cn", false, b"\xff").is_err_and(|why| why.contains("binary")));
         assert!(typed("photo", true, &vec![0; VALUE_LIMIT + 1]).is_err());
-        assert_eq!(typed("cn", false, b"x"), Ok(SourceValue::Text("x".into())));
+        assert_eq!(typed("cn", false, b"x"), Ok(SourceValueRef::Text("x")));
     }
 
     #[test]

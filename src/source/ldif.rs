@@ -124,7 +124,7 @@ impl LdifSource {
         };
         let schema = Schema::new(&ldif.binary);
         Ok(Rules {
-            person: PersonRule::new(&self.settings.anchor, state, schema, &request.attributes),
+            person: PersonRule::new(&self.settings.anchor, state, &schema, &request.attributes),
             group: GroupRule {
                 flavour: ldif.flavour,
                 method: ldif.groups.method,

@@ -12,8 +12,8 @@ use super::entry::{RawEntry, printable};
 use super::groups::GroupTable;
 use super::rule::PersonRule;
 use crate::model::{
-    Anchor, EntryProblem, Fingerprint, Identity, ReadEvidence, Shortfall, Sieve, SourceState,
-    normalise_dn,
+    Anchor, EntryProblem, Fingerprint, Identity, Packer, ReadEvidence, Shortfall, Sieve,
+    SourceState, normalise_dn,
 };
 
 /// What a fetch still needs to know about sentinels.
@@ -50,6 +50,7 @@ pub(super) struct PersonReader<'r> {
     slots: Vec<Option<usize>>,
     numbers: Vec<usize>,
     buffer: Vec<u8>,
+    packer: Packer,
 }
 
 impl<'r> PersonReader<'r> {
@@ -69,6 +70,7 @@ impl<'r> PersonReader<'r> {
             slots: Vec::new(),
             numbers: Vec::new(),
             buffer: Vec::with_capacity(4096),
+            packer: rule.packer(),
         }
     }
 
@@ -183,15 +185,18 @@ impl<'r> PersonReader<'r> {
         if self.groups_short && !state.disabled {
             return Err("group memberships could not be read in full in this read".to_owned());
         }
-        let groups = self.numbers.iter().filter_map(|number| {
+        let mut groups = Vec::with_capacity(self.numbers.len());
+        groups.extend(self.numbers.iter().filter_map(|number| {
             let (group, _) = self.groups.as_ref()?.get(*number)?;
             Some(group.clone())
-        });
+        }));
         let identity = Identity {
             anchor: anchor.clone(),
             dn: dn.to_owned(),
-            attributes: self.rule.attributes_of(entry, &self.slots)?,
-            groups: groups.collect(),
+            attributes: self
+                .rule
+                .attributes_of(entry, &self.slots, &mut self.packer)?,
+            groups,
             state,
         };
         sieve.accept(identity, fingerprint);
@@ -328,7 +333,7 @@ mod tests {
         PersonRule::new(
             &AnchorRule::EntryUuid,
             state,
-            Schema::default(),
+            &Schema::default(),
             &attributes,
         )
     }
@@ -406,7 +411,7 @@ mod tests {
         }
         assert_eq!(tray.accepted.len(), 4);
         assert_eq!(tray.accepted[0].attributes.get("mail").len(), 2);
-        assert!(tray.accepted[0].attributes.get("other").is_empty());
+        assert_eq!(tray.accepted[0].attributes.get("other").len(), 0);
         assert!(tray.accepted[3].state.disabled);
     }
 

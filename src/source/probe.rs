@@ -94,7 +94,7 @@ async fn server(
         needs_control: true,
     };
     let schema = Schema::new(&ldap.binary);
-    let person = PersonRule::new(&settings.anchor, state, schema, &request.attributes);
+    let person = PersonRule::new(&settings.anchor, state, &schema, &request.attributes);
     for base in &ldap.bases {
         lines.push(people(&mut connection, ldap, &person, base).await);
     }

@@ -44,7 +44,7 @@ impl LdapSource {
             needs_control: true,
         };
         let schema = Schema::new(&ldap.binary);
-        let person = PersonRule::new(&self.settings.anchor, state, schema, &request.attributes);
+        let person = PersonRule::new(&self.settings.anchor, state, &schema, &request.attributes);
         let group = GroupRule {
             flavour: ldap.flavour,
             method: ldap.groups.method,

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::entry::{RawEntry, Schema, typed};
 use super::settings::AnchorRule;
 use super::state::StateRule;
-use crate::model::{Anchor, Attributes, SourceState};
+use crate::model::{Anchor, AttributeNames, Attributes, Packer, SourceState};
 
 /// Changed whenever the same entry must get another fingerprint than before.
 const FINGERPRINT_VERSION: &[u8] = b"provost fingerprint 1";
@@ -18,8 +18,9 @@ const FINGERPRINT_VERSION: &[u8] = b"provost fingerprint 1";
 #[derive(Clone, Debug)]
 pub(super) struct PersonRule {
     anchor: AnchorRule,
+    /// The anchor is binary.
+    binary_anchor: bool,
     state: StateRule,
-    schema: Schema,
     /// Wanted attributes, lower case and sorted, with whether they are binary.
     wanted: Vec<(String, bool)>,
     /// The digest of all of the above.
@@ -31,7 +32,7 @@ impl PersonRule {
     pub(super) fn new(
         anchor: &AnchorRule,
         state: StateRule,
-        schema: Schema,
+        schema: &Schema,
         attributes: &BTreeSet<String>,
     ) -> Self {
         let mut names: BTreeSet<String> = attributes.iter().map(|n| n.to_lowercase()).collect();
@@ -52,10 +53,11 @@ impl PersonRule {
             digest.update(name);
             digest.update([0, u8::from(*binary)]);
         }
+        let binary_anchor = schema.is_binary(&attribute_of(anchor).to_ascii_lowercase());
         Self {
             anchor: anchor.clone(),
+            binary_anchor,
             state,
-            schema,
             wanted,
             digest: digest.finalize().into(),
         }
@@ -72,21 +74,15 @@ impl PersonRule {
 
     /// The attribute that holds the anchor.
     pub(super) fn anchor_attribute(&self) -> &str {
-        match &self.anchor {
-            AnchorRule::ObjectGuid => "objectGUID",
-            AnchorRule::EntryUuid => "entryUUID",
-            AnchorRule::NsUniqueId => "nsUniqueId",
-            AnchorRule::Attribute(name) => name,
-        }
+        attribute_of(&self.anchor)
     }
 
     /// A filter that finds the entry with this anchor.
     pub(super) fn anchor_filter(&self, anchor: &Anchor) -> String {
         let name = self.anchor_attribute();
-        let binary = self.schema.is_binary(&name.to_ascii_lowercase());
         let guid = uuid::Uuid::try_parse(anchor.as_str())
             .ok()
-            .filter(|_| binary);
+            .filter(|_| self.binary_anchor);
         let value: String = match guid {
             Some(guid) => guid
                 .to_bytes_le()
@@ -113,7 +109,7 @@ impl PersonRule {
                 n => format!("{name} has {n} values; an anchor has one"),
             });
         };
-        let anchor = if self.schema.is_binary(&name.to_ascii_lowercase()) {
+        let anchor = if self.binary_anchor {
             Anchor::from_guid(value).map_err(|error| error.to_string())
         } else {
             let text =
@@ -153,24 +149,48 @@ impl PersonRule {
         find(&name).or_else(|| find(name.strip_suffix(";binary")?))
     }
 
+    /// What packs the attributes of entries for [`Self::attributes_of`].
+    pub(super) fn packer(&self) -> Packer {
+        Packer::new(AttributeNames::new(
+            self.wanted.iter().map(|(name, _)| name),
+        ))
+    }
+
     /// The attributes of an entry, typed.
+    ///
+    /// # Errors
+    /// Says which value cannot be used.
     pub(super) fn attributes_of(
         &self,
         entry: &RawEntry<'_>,
         slots: &[Option<usize>],
+        packer: &mut Packer,
     ) -> Result<Attributes, String> {
-        let mut attributes = Attributes::new();
-        for ((name, binary), slot) in self.wanted.iter().zip(slots) {
+        packer.clear();
+        for (number, ((name, binary), slot)) in self.wanted.iter().zip(slots).enumerate() {
             let Some(values) = slot.and_then(|at| entry.values_at(at)) else {
                 continue;
             };
-            let values: Result<Vec<_>, _> = values
-                .iter()
-                .map(|value| typed(name, *binary, value))
-                .collect();
-            attributes.set(name, values?);
+            let added = match values {
+                [value] => packer.add(number, [typed(name, *binary, value)?].into_iter()),
+                values => {
+                    let values = values.iter().map(|value| typed(name, *binary, value));
+                    let values: Vec<_> = values.collect::<Result<_, _>>()?;
+                    packer.add(number, values.into_iter())
+                }
+            };
+            added.map_err(|error| error.to_string())?;
         }
-        Ok(attributes)
+        Ok(packer.finish())
+    }
+}
+
+fn attribute_of(anchor: &AnchorRule) -> &str {
+    match anchor {
+        AnchorRule::ObjectGuid => "objectGUID",
+        AnchorRule::EntryUuid => "entryUUID",
+        AnchorRule::NsUniqueId => "nsUniqueId",
+        AnchorRule::Attribute(name) => name,
     }
 }
 
@@ -201,7 +221,7 @@ mod tests {
         PersonRule::new(
             anchor,
             state,
-            Schema::default(),
+            &Schema::default(),
             &BTreeSet::from(["userCertificate".to_owned()]),
         )
     }

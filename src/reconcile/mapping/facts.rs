@@ -11,7 +11,7 @@ use minijinja::value::{Object, Value as Jinja};
 
 use super::dn;
 use crate::model::Dn;
-use crate::model::{Group, Identity, SourceValue};
+use crate::model::{Group, Identity, SourceValueRef};
 
 /// The largest attribute value that a mapping accepts, in bytes.
 pub(super) const LARGEST: usize = 1 << 20;
@@ -109,18 +109,22 @@ impl Facts {
             let Some(slot) = library.slots.get(name) else {
                 continue;
             };
-            if let Some(size) = found.iter().map(size).find(|size| *size > LARGEST) {
+            if let Some(size) = found
+                .clone()
+                .map(SourceValueRef::size)
+                .find(|size| *size > LARGEST)
+            {
                 return Err(format!(
                     "the attribute {name} has a value of {size} bytes; a mapping works with at most {LARGEST}"
                 ));
             }
             if let Some(cell) = values.get_mut(*slot) {
-                *cell = found.first().map_or(Jinja::UNDEFINED, value);
+                *cell = found.clone().next().map_or(Jinja::UNDEFINED, value);
             }
             if let Some(cell) = lists.get_mut(*slot)
                 && found.len() > 1
             {
-                *cell = Jinja::from(found.iter().map(value).collect::<Vec<_>>());
+                *cell = Jinja::from(found.map(value).collect::<Vec<_>>());
             }
         }
         Ok(Arc::new(Self {
@@ -220,17 +224,10 @@ impl Facts {
     }
 }
 
-fn size(value: &SourceValue) -> usize {
+fn value(value: SourceValueRef<'_>) -> Jinja {
     match value {
-        SourceValue::Text(text) => text.len(),
-        SourceValue::Bytes(bytes) => bytes.len(),
-    }
-}
-
-fn value(value: &SourceValue) -> Jinja {
-    match value {
-        SourceValue::Text(text) => Jinja::from(&**text),
-        SourceValue::Bytes(bytes) => Jinja::from_bytes(bytes.to_vec()),
+        SourceValueRef::Text(text) => Jinja::from(text),
+        SourceValueRef::Bytes(bytes) => Jinja::from_bytes(bytes.to_vec()),
     }
 }
 

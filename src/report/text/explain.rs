@@ -1,6 +1,6 @@
 //! Everything about one person and one target: what is known, what is decided, and why nothing happened.
 
-use crate::model::{Effect, Identity, Plan, Shadow, SourceValue};
+use crate::model::{Effect, Identity, Plan, Shadow, SourceValueRef};
 use crate::reconcile::access::{Access, Because};
 use crate::reconcile::mapping::{self, Explained, Projected, Scope};
 use crate::report::paint::{ALERT, FAINT, GAIN, LOSS, Look};
@@ -111,8 +111,8 @@ fn person(identity: &Identity, out: &mut Page) {
     for (name, values) in identity.attributes.iter() {
         for value in values {
             let value = match value {
-                SourceValue::Text(text) => safe::quoted(text),
-                SourceValue::Bytes(bytes) => format!("({} bytes)", bytes.len()),
+                SourceValueRef::Text(text) => safe::quoted(text),
+                SourceValueRef::Bytes(bytes) => format!("({} bytes)", bytes.len()),
             };
             out.line(&format!("  {:<24}  {value}", safe::text(name)));
         }
