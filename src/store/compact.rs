@@ -83,7 +83,11 @@ fn summarise(
     }
     for (&op, open) in ledger.open() {
         let target = &open.target;
-        let mut item = entry::head_bytes(Head::Begun { target, op }).map_err(unsound)?;
+        let head = match open.entitles {
+            true => Head::Entitling { target, op },
+            false => Head::Begun { target, op },
+        };
+        let mut item = entry::head_bytes(head).map_err(unsound)?;
         item.extend_from_slice(&open.place.read(path, old)?);
         add(item, new)?;
     }
@@ -123,6 +127,7 @@ fn carry(
             ..
         }
         | Head::Begun { .. }
+        | Head::Entitling { .. }
         | Head::Meta { .. }
         | Head::Staged { .. }
         | Head::Document { .. }

@@ -8,6 +8,8 @@ use super::types::OpId;
 
 /// Most entries are smaller than this, in bytes.
 const USUAL: usize = 1024;
+/// Most small entries are smaller than this, in bytes.
+const SMALL: usize = 256;
 
 /// What an entry is about. Enough to know which shadows, operations and metas are current.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -69,6 +71,13 @@ pub(super) enum Head<'a> {
         /// The number.
         number: u64,
     },
+    /// Entitlements are about to be granted and revoked. Body: run number and [`super::Entitling`].
+    Entitling {
+        /// The target.
+        target: &'a str,
+        /// The operation's number.
+        op: OpId,
+    },
 }
 
 /// What became of a shadow.
@@ -88,6 +97,14 @@ pub(super) fn write<B: Serialize + ?Sized>(
     body: &B,
 ) -> Result<Vec<u8>, CodecError> {
     encode_onto(head_bytes(head)?, body)
+}
+
+/// As [`write`], for a body of few bytes.
+pub(super) fn write_small<B: Serialize + ?Sized>(
+    head: Head<'_>,
+    body: &B,
+) -> Result<Vec<u8>, CodecError> {
+    encode_onto(encode_onto(Vec::with_capacity(SMALL), &head)?, body)
 }
 
 /// The bytes of a head, with room for a body to follow.
@@ -148,6 +165,10 @@ mod tests {
                 key: "a",
             },
             Head::Run { number: u64::MAX },
+            Head::Entitling {
+                target: "crm",
+                op: OpId(8),
+            },
         ];
         for given in heads {
             let bytes = write(given, "body").unwrap();

@@ -27,6 +27,8 @@ pub(super) struct Live {
 pub(super) struct Open {
     /// The target.
     pub target: String,
+    /// Whether it grants and revokes entitlements.
+    pub entitles: bool,
     /// Run number and intent. Many can be open at a time, and they are hardly ever asked for.
     pub place: Place,
 }
@@ -84,9 +86,10 @@ impl Ledger {
     pub(super) fn apply(&mut self, entry: &Entry<'_>) -> Result<(), CodecError> {
         let (head, body) = entry::head(entry.bytes)?;
         match head {
-            Head::Begun { target, op } => {
+            Head::Begun { target, op } | Head::Entitling { target, op } => {
                 let open = Open {
                     target: target.to_owned(),
+                    entitles: matches!(head, Head::Entitling { .. }),
                     place: Place::of(entry, body),
                 };
                 self.open.insert(op, open);

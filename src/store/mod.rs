@@ -9,6 +9,7 @@ mod cache;
 mod codec;
 mod compact;
 mod documents;
+mod entitling;
 mod entry;
 mod error;
 mod files;
@@ -26,6 +27,7 @@ mod vault;
 mod verify;
 
 pub use documents::DocumentWrite;
+pub use entitling::Entitling;
 pub use error::StoreError;
 pub use journal::VERSION;
 pub use register::RegisterRow;

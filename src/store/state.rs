@@ -401,6 +401,7 @@ fn replay_entry(
             moved: Moved::Keep, ..
         }
         | Head::Begun { .. }
+        | Head::Entitling { .. }
         | Head::Meta { .. }
         | Head::Staged { .. }
         | Head::Document { .. }

@@ -17,10 +17,10 @@ use super::types::{Conclusion, Intent, OpId, ShadowMove, TargetMeta};
 use crate::model::{Anchor, Plan, Shadow};
 
 /// Nothing new is begun with less space than this: what is begun must be concluded.
-const RESERVE: u64 = 16 << 20;
+pub(super) const RESERVE: u64 = 16 << 20;
 
 /// So many records at least are worth another thread.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 
 impl State {
     /// The shadow of one identity.
@@ -143,22 +143,7 @@ impl State {
         run: u64,
         intents: &[Intent],
     ) -> Result<Vec<OpId>, StoreError> {
-        if intents.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut inner = self.inner()?;
-        files::require_space(&self.dir, RESERVE)?;
-        let first = inner.journal.mark().seq + 1;
-        let ops: Vec<OpId> = (first..).take(intents.len()).map(OpId).collect();
-        let items = ops
-            .par_iter()
-            .zip(intents)
-            .with_min_len(TOGETHER)
-            .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| self.unencodable(e))?;
-        self.append(&mut inner, &items)?;
-        Ok(ops)
+        self.turn(target, Vec::new(), run, intents)
     }
 
     /// Notes how operations ended, durably, then moves the shadows. Settled marks of those that moved are void.
@@ -166,11 +151,68 @@ impl State {
     /// # Errors
     /// When it cannot be made durable; after [`StoreError::Full`] the same conclusions may be given again.
     pub fn conclude(&self, target: &str, conclusions: Vec<Conclusion>) -> Result<(), StoreError> {
-        if conclusions.is_empty() {
-            return Ok(());
+        self.turn(target, conclusions, 0, &[]).map(|_none| ())
+    }
+
+    /// As [`Self::conclude`] and then [`Self::intend`], made durable together.
+    ///
+    /// # Errors
+    /// As both; if there is no space for what is to be begun, the conclusions are durable all the same.
+    pub fn turn(
+        &self,
+        target: &str,
+        conclusions: Vec<Conclusion>,
+        run: u64,
+        intents: &[Intent],
+    ) -> Result<Vec<OpId>, StoreError> {
+        if conclusions.is_empty() && intents.is_empty() {
+            return Ok(Vec::new());
         }
         let mut inner = self.inner()?;
+        let space = match intents {
+            [] => Ok(()),
+            [_, ..] => files::require_space(&self.dir, RESERVE),
+        };
+        let intents = if space.is_ok() { intents } else { &[] };
         let first = inner.journal.mark().seq + 1;
+        let (mut items, moves) = self.ended(&mut inner, target, first, conclusions)?;
+        let next = first + items.len() as u64;
+        let ops: Vec<OpId> = (next..).take(intents.len()).map(OpId).collect();
+        items.extend(self.begun(target, run, &ops, intents)?);
+        self.append(&mut inner, &items)?;
+        // The journal is durable. The cache may fall behind if the power fails now; the next start replays what it lacks.
+        for (key, payload) in moves.into_iter().flatten() {
+            inner.behind.put(key, payload);
+        }
+        if inner.behind.is_much() {
+            self.follow_later(&mut inner, Changes::default())?;
+        }
+        space.map(|()| ops)
+    }
+
+    /// The entries of intents.
+    fn begun(
+        &self,
+        target: &str,
+        run: u64,
+        ops: &[OpId],
+        intents: &[Intent],
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let pairs = ops.par_iter().zip(intents).with_min_len(TOGETHER);
+        pairs
+            .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent)))
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.unencodable(e))
+    }
+
+    /// The entries of conclusions, and what they change in the cache.
+    fn ended(
+        &self,
+        inner: &mut Inner,
+        target: &str,
+        first: u64,
+        conclusions: Vec<Conclusion>,
+    ) -> Result<Ended, StoreError> {
         let numbered: Vec<(u64, Conclusion)> = (first..).zip(conclusions).collect();
         if let Some(following) = inner.registers.get_mut(target) {
             for (generation, conclusion) in &numbered {
@@ -182,17 +224,7 @@ impl State {
             .with_min_len(TOGETHER)
             .map(|(generation, conclusion)| ended(target, generation, conclusion))
             .collect();
-        let (items, moves): (Vec<_>, Vec<_>) =
-            ended.map_err(|e| self.unencodable(e))?.into_iter().unzip();
-        self.append(&mut inner, &items)?;
-        // The journal is durable. The cache may fall behind if the power fails now; the next start replays what it lacks.
-        for (key, payload) in moves.into_iter().flatten() {
-            inner.behind.put(key, payload);
-        }
-        if inner.behind.is_much() {
-            self.follow_later(&mut inner, Changes::default())?;
-        }
-        Ok(())
+        Ok(ended.map_err(|e| self.unencodable(e))?.into_iter().unzip())
     }
 
     /// Operations begun and not concluded, in the order in which they were begun.
@@ -200,15 +232,25 @@ impl State {
     /// # Errors
     /// After a write that failed half way.
     pub fn open_intents(&self, target: &str) -> Result<Vec<(OpId, Intent)>, StoreError> {
-        let inner = self.inner()?;
-        let open = inner.ledger.open().iter();
         let unsound = |e| StoreError::damaged(&self.dir, format!("an open intent: {e}"));
-        open.filter(|(_, open)| open.target == target)
-            .map(|(&op, open)| {
-                let body = open.place.read(&self.dir, &inner.journal)?;
-                Ok((op, ledger::intent(&body).map_err(unsound)?.1))
-            })
-            .collect()
+        let bodies: Vec<(OpId, bool, Vec<u8>)> = {
+            let inner = self.inner()?;
+            let open = inner.ledger.open().iter();
+            open.filter(|(_, open)| open.target == target)
+                .map(|(&op, open)| {
+                    let body = open.place.read(&self.dir, &inner.journal)?;
+                    Ok((op, open.entitles, body))
+                })
+                .collect::<Result<_, StoreError>>()?
+        };
+        let intent = |(op, entitles, body): (OpId, bool, Vec<u8>)| {
+            let intent = match entitles {
+                true => self.entitling(target, &body)?,
+                false => ledger::intent(&body).map_err(unsound)?.1,
+            };
+            Ok((op, intent))
+        };
+        bodies.into_iter().map(intent).collect()
     }
 
     /// Forgets the shadow of one identity, as an operator asked.
@@ -299,6 +341,9 @@ impl Stored<'_> {
 
 /// A key of the cache, and what is to be under it, if anything.
 type CacheMove = (Vec<u8>, Option<Vec<u8>>);
+
+/// Journal entries of conclusions, and what each changes in the cache.
+type Ended = (Vec<Vec<u8>>, Vec<Option<CacheMove>>);
 
 /// The journal entry of a conclusion, and what it changes in the cache.
 fn ended(

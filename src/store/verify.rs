@@ -72,6 +72,7 @@ impl State {
                         ..
                     }
                     | Head::Begun { .. }
+                    | Head::Entitling { .. }
                     | Head::Meta { .. }
                     | Head::Staged { .. }
                     | Head::Document { .. }

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod documents;
+mod entitling;
 mod reads;
 mod register;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::error::StoreError;
 
 /// The format of the journal and of everything in it.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 const MAGIC: &[u8; 8] = b"PROVOSTJ";
 pub(in crate::store) const HEADER: usize = 44;
