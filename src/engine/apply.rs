@@ -1,33 +1,29 @@
 //! Applying an approved plan: journal the intent, call, record the outcome, move the shadow. In that order, always.
 //!
-//! Changes go in windows. While the calls of one window are under way, another thread records how the window before it
-//! ended, and then what the window after it is about to do.
+//! Changes go in windows. While calls are under way, another thread records how those before them ended, and then what
+//! the window after them is about to do.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, future, stream};
-use tokio_util::sync::CancellationToken;
+use futures_util::future;
 
-use super::book::{Book, Step};
+use super::book::Book;
+use super::calls::{Caller, Calls, Done};
 use super::members;
-use super::orders::frozen;
-use super::perform::{Bench, Performed, draft, judge, perform};
 use super::procedure;
 use super::result::{ChangeResult, ChangeStatus};
 use super::taken::Conflict;
-use crate::model::{AccountDraft, Action, Anchor, Change};
+use crate::model::{AccountId, Action, Anchor, Change};
 use crate::reconcile::guard::ApprovedPlan;
-use crate::store::{Conclusion, Label, OpId, ShadowMove, StoreError};
+use crate::store::{Conclusion, Label, ShadowMove, StoreError};
 use crate::target::{ConnectorError, urgently};
 
 /// So many intents are made durable by one write to the disk, or more where one request makes many accounts. Three
 /// windows are under way at a time, and so many calls at the most are in doubt after a crash.
 pub(super) const WINDOW: usize = 512;
-/// Why a change was not begun although nothing was wrong.
-const INTERRUPTED: &str = "the run was asked to end early";
 /// So few suspensions in one run tell nothing about how fast the application is.
 const MEASURED: u64 = 3;
 /// A target that fails this many times, and more often than it succeeds, is left alone for this run.
@@ -35,9 +31,7 @@ const FAILURES: usize = 20;
 
 /// What applying needs.
 pub(super) struct Applying<'a> {
-    pub book: Book,
-    /// Cancelled when nothing more should be begun.
-    pub stop: &'a CancellationToken,
+    pub caller: Arc<Caller>,
     /// Whether only taking access away and giving it back is for now. The rest is left as if the run had been set aside.
     pub access_only: bool,
     /// Why the application could not be asked, if it could not: then nothing but what moves access is begun.
@@ -46,38 +40,6 @@ pub(super) struct Applying<'a> {
     pub waiting: usize,
     /// Told how many changes are done, of how many.
     pub progress: &'a (dyn Fn(usize, usize) + Send + Sync),
-    /// Why nothing more may be begun, as of so many writes to our own records.
-    pub halted: Mutex<Option<(u64, Option<String>)>>,
-}
-
-impl Applying<'_> {
-    /// Why nothing more may be begun, although nothing is wrong with the application.
-    pub(super) fn halt(&self) -> Option<String> {
-        if self.stop.is_cancelled() {
-            return Some(INTERRUPTED.to_owned());
-        }
-        // Asked before every call: the records themselves are read only when they have changed.
-        let writes = self.book.state.document_writes();
-        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((as_of, why)) = &*halted
-            && *as_of == writes
-        {
-            return why.clone();
-        }
-        let why = match frozen(&self.book.state, &self.book.target) {
-            Ok(freeze) => freeze.map(|freeze| freeze.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        *halted = Some((writes, why.clone()));
-        why
-    }
-}
-
-/// One change whose call has ended.
-pub(super) struct Done {
-    pub change: Arc<Change>,
-    pub op: OpId,
-    pub performed: Performed,
 }
 
 /// How applying went.
@@ -98,8 +60,8 @@ pub(super) struct Progress {
     blocked: HashSet<Anchor>,
     failures: usize,
     made: u64,
-    /// Set as soon as it is known that no further call makes sense.
-    stop: AtomicBool,
+    /// Accounts that were not in the plan, because they are new to us.
+    accounts: HashMap<Anchor, AccountId>,
     total: usize,
     applied: Applied,
     /// Sealed passwords that nobody needs once the outcomes are recorded.
@@ -139,7 +101,7 @@ pub(super) async fn apply(plan: &ApprovedPlan, by: &Applying<'_>) -> Result<Appl
         });
     } else if !rest.is_empty() || (by.access_only && by.waiting > 0) {
         // The next edge must not wait for these.
-        by.stop.cancel();
+        by.caller.gate.set_aside();
     }
     for group in rest {
         apply_group(group, &mut progress, by).await?;
@@ -176,152 +138,72 @@ fn rank(change: &Arc<Change>) -> &'static str {
     change.action.as_str()
 }
 
-/// Applies a group of changes each of which is a call of its own. Nobody has two of the same kind, so the windows of a
-/// group do not depend on each other.
+/// Applies a group of changes each of which is a call of its own. Nobody has two of the same kind, so they do not depend
+/// on each other: while some calls are under way, the outcomes of others are recorded, and then what is to be called next.
 pub(super) async fn one_by_one(
     group: &[Arc<Change>],
     progress: &mut Progress,
     by: &Applying<'_>,
 ) -> Result<(), StoreError> {
-    let mut windows = group.chunks(window(group, by));
-    let mut next = windows.next();
+    let size = window(group, &by.caller);
+    let mut windows = group.chunks(size);
+    let mut calls = Calls::new(&by.caller);
     let mut outcomes = Vec::new();
-    let mut steps = Vec::new();
-    while next.is_some() || !steps.is_empty() {
-        let ready = next.map(|window| progress.ready(window, by));
-        let recording = by.book.turn(outcomes, ready.unwrap_or_default());
-        let (done, begun) = future::join(call(steps, &progress.stop, by), recording).await;
-        outcomes = progress.judge(done, by);
-        steps = begun?;
-        next = windows.next();
+    let mut recording = None;
+    loop {
+        if recording.is_none() {
+            let next = if calls.waiting() < size {
+                windows.next()
+            } else {
+                None
+            };
+            let due = outcomes.len() >= size || (calls.is_idle() && !outcomes.is_empty());
+            if due || next.is_some() {
+                let next = next.map(|window| progress.ready(window, by));
+                let outcomes = std::mem::take(&mut outcomes);
+                let turn = by.caller.book.turn(outcomes, next.unwrap_or_default());
+                recording = Some(Box::pin(turn));
+            }
+        }
+        tokio::select! {
+            begun = recorded(&mut recording), if recording.is_some() => {
+                recording = None;
+                match begun {
+                    Ok(steps) => calls.add(steps),
+                    Err(error) => {
+                        calls.abandon().await;
+                        return Err(error);
+                    }
+                }
+            }
+            Some(done) = calls.ended(), if !calls.is_idle() => {
+                outcomes.extend(progress.judge(done, by));
+            }
+            else => break,
+        }
     }
-    by.book.turn(outcomes, Vec::new()).await?;
-    by.book
-        .passwords
-        .forget(&std::mem::take(&mut progress.spent));
+    let spent = std::mem::take(&mut progress.spent);
+    by.caller.book.passwords.forget(&spent);
     Ok(())
 }
 
-/// How many changes of a group are under way together: where one request makes many accounts, as many as all requests
-/// side by side can hold. A smaller window would end before all of them are in use.
-fn window(group: &[Arc<Change>], by: &Applying<'_>) -> usize {
+/// What is being recorded, once it is.
+async fn recorded<T>(recording: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
+    match recording {
+        Some(recording) => recording.await,
+        None => future::pending().await,
+    }
+}
+
+/// How many changes of a group are recorded together: where one request makes many accounts, as many as all requests
+/// side by side can hold.
+fn window(group: &[Arc<Change>], caller: &Caller) -> usize {
     let creates = |change: &Arc<Change>| change.action == Action::Create;
     if !group.first().is_some_and(creates) {
         return WINDOW;
     }
-    let writer = &by.book.writer;
-    let parallelism = writer.capabilities().parallelism.max(1);
-    WINDOW.max(writer.creates_together().saturating_mul(parallelism))
-}
-
-/// Calls the target for each step, several at a time.
-async fn call(steps: Vec<Step>, stop: &AtomicBool, by: &Applying<'_>) -> Vec<Done> {
-    let bench = by.book.bench();
-    let bench = &bench;
-    let parallelism = by.book.writer.capabilities().parallelism.max(1);
-    let together = by.book.writer.creates_together();
-    // A first password goes to an account of its own, right after it was made.
-    let creates =
-        |step: &Step| step.change.action == Action::Create && step.change.password.is_none();
-    if together > 1 && steps.iter().all(creates) {
-        let mut steps = steps.into_iter();
-        let batches = std::iter::from_fn(|| {
-            let batch: Vec<Step> = steps.by_ref().take(together).collect();
-            (!batch.is_empty()).then_some(batch)
-        });
-        let calls: Vec<_> = batches
-            .map(|batch| several(batch, bench, stop, by))
-            .collect();
-        let done: Vec<Vec<Done>> = stream::iter(calls)
-            .buffer_unordered(parallelism)
-            .collect()
-            .await;
-        return done.into_iter().flatten().collect();
-    }
-    let calls: Vec<_> = steps
-        .into_iter()
-        .map(|step| one(step, bench, stop, by))
-        .collect();
-    stream::iter(calls)
-        .buffer_unordered(parallelism)
-        .collect()
-        .await
-}
-
-/// Why a call is not made after all.
-/// Asked before each: an order to end or a freeze holds from one call to the next, however long the run is.
-fn hold_back(stop: &AtomicBool, by: &Applying<'_>) -> Option<String> {
-    let stopped = || "the application stopped answering".to_owned();
-    by.halt()
-        .or_else(|| stop.load(Ordering::Relaxed).then(stopped))
-}
-
-async fn one(step: Step, bench: &Bench<'_>, stop: &AtomicBool, by: &Applying<'_>) -> Done {
-    let performed = match hold_back(stop, by) {
-        Some(why) => not_begun(&step, &why),
-        None => perform(&step.change, &step.intent, step.password.as_ref(), bench).await,
-    };
-    if performed.stop.is_some() {
-        stop.store(true, Ordering::Relaxed);
-    }
-    let Step { change, op, .. } = step;
-    Done {
-        change,
-        op,
-        performed,
-    }
-}
-
-/// Creates several accounts by as few requests as the target needs.
-async fn several(
-    steps: Vec<Step>,
-    bench: &Bench<'_>,
-    stop: &AtomicBool,
-    by: &Applying<'_>,
-) -> Vec<Done> {
-    let held_back = hold_back(stop, by);
-    let mut answers = Vec::new();
-    if held_back.is_none() {
-        let drafts: Vec<AccountDraft> = steps.iter().map(|step| draft(&step.change)).collect();
-        answers = bench.writer.create_together(&drafts).await;
-    }
-    let mut answers = answers.into_iter();
-    let mut done = Vec::with_capacity(steps.len());
-    for step in steps {
-        let performed = match (&held_back, answers.next()) {
-            (Some(why), _) => not_begun(&step, why),
-            (None, answer) => {
-                let unsaid = || Err(ConnectorError::Ambiguous("there was no answer".to_owned()));
-                let answer = answer.unwrap_or_else(unsaid);
-                judge(&step.change, &step.intent, answer.map(Some), bench)
-            }
-        };
-        if performed.stop.is_some() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        let Step { change, op, .. } = step;
-        done.push(Done {
-            change,
-            op,
-            performed,
-        });
-    }
-    done
-}
-
-/// A step whose call was never made: nothing happened, so the shadow stays.
-fn not_begun(step: &Step, why: &str) -> Performed {
-    let shadow = step
-        .intent
-        .before
-        .clone()
-        .map_or(ShadowMove::Keep, ShadowMove::Put);
-    Performed {
-        status: ChangeStatus::Skipped(why.to_owned()),
-        shadow,
-        stop: None,
-        conflict: None,
-    }
+    let together = caller.book.writer.creates_together();
+    WINDOW.max(together.saturating_mul(caller.parallelism()))
 }
 
 impl Progress {
@@ -340,6 +222,11 @@ impl Progress {
         self.applied.results.extend(results);
     }
 
+    /// The account that this run made or linked for somebody.
+    pub(super) fn made(&self, anchor: &Anchor) -> Option<&AccountId> {
+        self.accounts.get(anchor)
+    }
+
     /// Nothing more is done for somebody.
     pub(super) fn block(&mut self, anchor: &Anchor) {
         self.blocked.insert(anchor.clone());
@@ -352,7 +239,7 @@ impl Progress {
 
     /// The changes of a window that may go on; the others are recorded as skipped.
     pub(super) fn ready(&mut self, window: &[Arc<Change>], by: &Applying<'_>) -> Vec<Arc<Change>> {
-        let halt = by.halt();
+        let halt = by.caller.halt();
         let mut ready = Vec::with_capacity(window.len());
         for change in window {
             let why = if let Some(why) = &halt {
@@ -386,7 +273,7 @@ impl Progress {
             self.applied.stopped = Some(ConnectorError::Transient(why));
         }
         if self.applied.stopped.is_some() {
-            self.stop.store(true, Ordering::Relaxed);
+            by.caller.gate.shut();
         }
         (by.progress)(self.applied.results.len(), self.total);
         conclusions
@@ -399,7 +286,7 @@ impl Progress {
             performed,
         } = done;
         let result = describe(&performed.status);
-        log(&by.book, &change, &result);
+        log(&by.caller.book, &change, &result);
         match &performed.status {
             ChangeStatus::Done | ChangeStatus::DoneWith(_) => {
                 self.failures = self.failures.saturating_sub(1);
@@ -409,7 +296,7 @@ impl Progress {
             ChangeStatus::Partly(_) => {}
             ChangeStatus::Failed(_) | ChangeStatus::Unconfirmed(_) => {
                 // Once nothing may be begun, what was cut short says nothing about the application either.
-                self.failures += usize::from(by.halt().is_none());
+                self.failures += usize::from(by.caller.halt().is_none());
                 self.blocked.insert(change.anchor.clone());
             }
             // What was not begun says nothing about the application, nor does what waits for a person.
@@ -422,7 +309,13 @@ impl Progress {
         {
             let generation = shadow.password.generation;
             self.spent
-                .extend(by.book.passwords.spent(&change, generation));
+                .extend(by.caller.book.passwords.spent(&change, generation));
+        }
+        if let ShadowMove::Put(shadow) = &performed.shadow
+            && let (None, Some(account)) = (&change.account, &shadow.account)
+        {
+            let anchor = change.anchor.clone();
+            self.accounts.insert(anchor, account.clone());
         }
         if let Some(said) = performed.conflict {
             let change = Arc::clone(&change);

@@ -7,12 +7,12 @@ use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
 };
 
-use super::intent::intent;
+use super::intent::{entitling, intent};
 use super::password::{Passwords, Prepared};
 use super::perform::Bench;
-use crate::model::{Anchor, Change, Shadow};
+use crate::model::{AccountId, Anchor, Change, Shadow};
 use crate::reconcile::mapping::Mapping;
-use crate::store::{Conclusion, Intent, OpId, State, StoreError};
+use crate::store::{Conclusion, Entitling, Intent, OpId, State, StoreError};
 use crate::target::AccountWriter;
 
 /// So many changes at least are worth another thread.
@@ -25,6 +25,13 @@ pub(super) struct Step {
     pub intent: Intent,
     /// The password that goes with it, sealed before the intent was journaled.
     pub password: Prepared,
+}
+
+/// One person whose entitlements are on their way, noted durably. Of the account only the id is kept: these are many.
+pub(super) struct Member {
+    pub change: Arc<Change>,
+    pub op: OpId,
+    pub account: Option<AccountId>,
 }
 
 /// The journal as one run of one target writes it.
@@ -50,7 +57,7 @@ impl Book {
         }
     }
 
-    /// Makes outcomes durable and moves their shadows; then makes the next intents durable.
+    /// Makes outcomes durable and moves their shadows, and makes the next intents durable with them.
     /// Begins at once, whether or not anybody waits for it yet.
     pub(super) fn turn(
         &self,
@@ -58,26 +65,16 @@ impl Book {
         next: Vec<Arc<Change>>,
     ) -> impl Future<Output = Result<Vec<Step>, StoreError>> + use<> {
         let book = self.clone();
-        let writing = tokio::task::spawn_blocking(move || {
-            book.state.conclude(&book.target, outcomes)?;
-            book.begin(next)
-        });
-        async {
-            match writing
-                .await
-                .map_err(tokio::task::JoinError::try_into_panic)
-            {
-                Ok(steps) => steps,
-                Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                // Only when the whole program ends: whatever was begun is looked at by the next run.
-                Err(Err(_cancelled)) => Ok(Vec::new()),
-            }
-        }
+        written(move || book.write(outcomes, next))
     }
 
-    /// Makes intents durable.
-    fn begin(&self, changes: Vec<Arc<Change>>) -> Result<Vec<Step>, StoreError> {
+    fn write(
+        &self,
+        outcomes: Vec<Conclusion>,
+        changes: Vec<Arc<Change>>,
+    ) -> Result<Vec<Step>, StoreError> {
         let bench = self.bench();
+        // None of these people is among the outcomes: nobody has two changes of a kind.
         let befores = self.shadows(changes.iter().map(|change| &change.anchor))?;
         // Whatever is to be sent is sealed before anything says that it is to be sent.
         let passwords = self.passwords.prepare(&changes, &befores, &self.state)?;
@@ -87,7 +84,9 @@ impl Book {
             .with_min_len(TOGETHER)
             .map(|(change, before)| intent(change, before, &bench))
             .collect();
-        let ops = self.state.intend(&self.target, self.run, &intents)?;
+        let ops = self
+            .state
+            .turn(&self.target, outcomes, self.run, &intents)?;
         let steps = changes.into_iter().zip(ops).zip(intents).zip(passwords);
         Ok(steps
             .map(|(((change, op), intent), password)| Step {
@@ -99,11 +98,63 @@ impl Book {
             .collect())
     }
 
+    /// Makes it durable that these people, each with their account if it is known, are about to gain and lose entitlements.
+    pub(super) fn entitling(
+        &self,
+        people: Vec<(Arc<Change>, Option<AccountId>)>,
+    ) -> impl Future<Output = Result<Vec<Member>, StoreError>> + use<> {
+        let book = self.clone();
+        written(move || book.begin_entitling(people))
+    }
+
+    fn begin_entitling(
+        &self,
+        mut people: Vec<(Arc<Change>, Option<AccountId>)>,
+    ) -> Result<Vec<Member>, StoreError> {
+        for (change, account) in people.iter_mut().filter(|(_, account)| account.is_none()) {
+            let known = self.state.shadow(&self.target, &change.anchor)?;
+            *account = known.and_then(|shadow| shadow.account);
+        }
+        let all: Vec<Entitling<'_>> = people
+            .par_iter()
+            .with_min_len(TOGETHER)
+            .map(|(change, account)| entitling(change, account.as_ref()))
+            .collect();
+        let ops = self.state.intend_entitling(&self.target, self.run, &all)?;
+        drop(all);
+        let members = people.into_iter().zip(ops);
+        Ok(members
+            .map(|((change, account), op)| Member {
+                change,
+                op,
+                account,
+            })
+            .collect())
+    }
+
     /// People's shadows as the last conclusion left them, in their order.
     pub(super) fn shadows<'a>(
         &self,
         anchors: impl Iterator<Item = &'a Anchor>,
     ) -> Result<Vec<Option<Shadow>>, StoreError> {
         self.state.shadows_of(&self.target, anchors)
+    }
+}
+
+/// What is written on a thread of its own.
+fn written<T: Send + 'static>(
+    write: impl FnOnce() -> Result<Vec<T>, StoreError> + Send + 'static,
+) -> impl Future<Output = Result<Vec<T>, StoreError>> {
+    let writing = tokio::task::spawn_blocking(write);
+    async {
+        match writing
+            .await
+            .map_err(tokio::task::JoinError::try_into_panic)
+        {
+            Ok(written) => written,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Only when the whole program ends: whatever was begun is looked at by the next run.
+            Err(Err(_cancelled)) => Ok(Vec::new()),
+        }
     }
 }

@@ -3,11 +3,12 @@
 //! A dry run and a real one are the same steps; the dry one never holds a writer.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::apply::{Applying, apply};
 use super::book::Book;
 use super::bulletin;
+use super::calls::{Caller, Gate};
 use super::gather::{Gathered, Inputs, View, gather};
 use super::orders::frozen;
 use super::password::Passwords;
@@ -380,14 +381,13 @@ impl OneTarget<'_> {
             passwords: self.passwords(),
             now: self.session.clock.now(),
         };
+        let gate = Gate::new(self.session.stop.clone());
         let by = Applying {
-            book,
-            stop: &self.session.stop,
+            caller: Arc::new(Caller { book, gate }),
             access_only: self.access_only,
             unasked,
             waiting,
             progress: &self.session.apply_progress,
-            halted: Mutex::default(),
         };
         let applied = apply(&verdict.approved, &by).await?;
         report.results = applied.results;

@@ -1,9 +1,11 @@
 //! What is about to be done, written down before it is done: enough to find out after a crash what became of it.
 
+use std::borrow::Cow;
+
 use super::password;
 use super::perform::Bench;
-use crate::model::{Action, Change, How, Life, Origin, Shadow, Value};
-use crate::store::Intent;
+use crate::model::{AccountId, Action, Change, How, Life, Origin, Shadow, Value};
+use crate::store::{Entitling, Intent};
 
 /// The intent of a change: enough to find out after a crash what became of it.
 pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>) -> Intent {
@@ -26,6 +28,18 @@ pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>)
         summary: summary(change),
         after: intended(change, before.as_ref(), bench),
         before,
+    }
+}
+
+/// The intent of a change of entitlements, which are many: without the shadow, which the store has.
+pub(super) fn entitling<'a>(change: &'a Change, account: Option<&'a AccountId>) -> Entitling<'a> {
+    Entitling {
+        anchor: Cow::Borrowed(&change.anchor),
+        label: Cow::Borrowed(&change.label),
+        account: account.map(Cow::Borrowed),
+        summary: Cow::Owned(summary(change)),
+        grant: Cow::Borrowed(&change.grant),
+        revoke: Cow::Borrowed(&change.revoke),
     }
 }
 

@@ -3,32 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, stream};
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
 };
 
-use super::apply::{Applying, Done, Progress};
-use super::book;
+use super::abreast::Abreast;
+use super::apply::{Applying, Progress};
+use super::book::{self, Book, Member};
+use super::calls::{Caller, Done};
 use super::intent::{intent, summary};
 use super::perform::{Bench, Performed, failed};
 use super::result::ChangeStatus;
 use crate::model::{AccountId, Change, Effect, Life, MembershipChange, Shadow};
-use crate::store::{OpId, ShadowMove, StoreError};
+use crate::store::{ShadowMove, StoreError};
 use crate::target::ConnectorError;
 
 /// So many people's entitlements are begun before the first group is sent: with fewer, every large group would be sent
 /// many times over, a few members each. Repeating a membership after a crash does no harm.
 const TOGETHER: usize = 32_768;
-/// So many intents, or outcomes, are made durable by one write to the disk.
+/// So many outcomes are made durable by one write to the disk.
 const WRITTEN: usize = 4096;
-
-/// One person whose entitlements are on their way. Of the account only the id is kept: these are many.
-struct Member {
-    change: Arc<Change>,
-    op: OpId,
-    account: Option<AccountId>,
-}
 
 /// What the application said to each group, and to single accounts where licences did not suffice for all of a group.
 #[derive(Default)]
@@ -64,24 +58,23 @@ pub(super) async fn entitle(
     progress: &mut Progress,
     by: &Applying<'_>,
 ) -> Result<(), StoreError> {
+    let book = &by.caller.book;
     for together in changes.chunks(TOGETHER) {
-        let mut members = Vec::with_capacity(together.len());
-        for window in together.chunks(WRITTEN) {
-            let steps = by.book.turn(Vec::new(), progress.ready(window, by)).await?;
-            members.extend(steps.into_iter().map(|step| Member {
-                // The account of a newcomer was made earlier in this run: its id is in the shadow, not in the plan.
-                account: step.intent.account.or(step.intent.after.account),
-                change: step.change,
-                op: step.op,
-            }));
-        }
-        let answers = send_all(&members, by).await;
+        let accounts = progress.ready(together, by).into_iter().map(|change| {
+            // The account of a newcomer was made earlier in this run: its id is not in the plan.
+            let account = change.account.as_ref();
+            let account = account.or_else(|| progress.made(&change.anchor)).cloned();
+            (change, account)
+        });
+        let members = accounts.collect();
+        let members: Arc<[Member]> = book.entitling(members).await?.into();
+        let answers = send_all(&members, &by.caller).await;
         let mut recording = None;
         for window in members.chunks(WRITTEN) {
-            let done = tokio::task::block_in_place(|| ended(window, &answers, by))?;
+            let done = tokio::task::block_in_place(|| ended(window, &answers, book))?;
             let outcomes = progress.judge(done, by);
             // The next ones are judged while these are written.
-            if let Some(before) = recording.replace(by.book.turn(outcomes, Vec::new())) {
+            if let Some(before) = recording.replace(book.turn(outcomes, Vec::new())) {
                 before.await?;
             }
         }
@@ -93,14 +86,10 @@ pub(super) async fn entitle(
 }
 
 /// How it ended for these people.
-fn ended(
-    members: &[Member],
-    answers: &Answers,
-    by: &Applying<'_>,
-) -> Result<Vec<Done>, StoreError> {
+fn ended(members: &[Member], answers: &Answers, book: &Book) -> Result<Vec<Done>, StoreError> {
     let anchors = members.iter().map(|member| &member.change.anchor);
-    let befores = by.book.shadows(anchors)?;
-    let bench = by.book.bench();
+    let befores = book.shadows(anchors)?;
+    let bench = book.bench();
     let one = |(member, before): (&Member, Option<Shadow>)| Done {
         change: Arc::clone(&member.change),
         op: member.op,
@@ -111,8 +100,8 @@ fn ended(
 }
 
 /// Sends every group once, several at a time.
-async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
-    let mut groups: BTreeMap<String, MembershipChange> = BTreeMap::new();
+async fn send_all(members: &[Member], caller: &Arc<Caller>) -> Answers {
+    let mut groups: BTreeMap<&str, MembershipChange> = BTreeMap::new();
     for member in members {
         let Some(id) = &member.account else {
             continue;
@@ -124,33 +113,30 @@ async fn send_all(members: &[Member], by: &Applying<'_>) -> Answers {
             group(&mut groups, name).remove.insert(id.clone());
         }
     }
-    let parallelism = by.book.writer.capabilities().parallelism.max(1);
     // What takes something away goes first: it may free a licence that another group needs.
     let (first, rest): (Vec<_>, Vec<_>) = groups
         .into_values()
         .partition(|change| !change.remove.is_empty());
     let mut answers = Answers::default();
     for wave in [first, rest] {
-        let sending: Vec<_> = wave.into_iter().map(|change| send(by, change)).collect();
-        let wave: Vec<Sent> = stream::iter(sending)
-            .buffer_unordered(parallelism)
-            .collect()
-            .await;
-        for sent in wave {
+        let sending = wave
+            .into_iter()
+            .map(|change| send(Arc::clone(caller), change));
+        for sent in Abreast::all(caller.parallelism(), sending).await {
             answers.enter(sent);
         }
     }
     answers
 }
 
-async fn send(by: &Applying<'_>, change: MembershipChange) -> Sent {
+async fn send(caller: Arc<Caller>, change: MembershipChange) -> Sent {
     let mut accounts = Vec::new();
-    let answer = match by.halt() {
+    let answer = match caller.halt() {
         Some(why) => Err(ConnectorError::Transient(format!("not begun: {why}"))),
-        None => by.book.writer.set_members(&change).await,
+        None => caller.book.writer.set_members(&change).await,
     };
     if matches!(answer, Err(ConnectorError::Exhausted(_))) {
-        accounts = one_at_a_time(by, &change).await;
+        accounts = one_at_a_time(&caller, &change).await;
     }
     Sent {
         group: change.entitlement,
@@ -162,14 +148,14 @@ async fn send(by: &Applying<'_>, change: MembershipChange) -> Sent {
 /// There are not licences for all of a group: who gets one, and who waits, is known only account by account. Taking away
 /// goes first, and doing again what was done already is harmless.
 async fn one_at_a_time(
-    by: &Applying<'_>,
+    caller: &Caller,
     change: &MembershipChange,
 ) -> Vec<(AccountId, Result<(), ConnectorError>)> {
     let removed = change.remove.iter().map(|account| (account, false));
     let added = change.add.iter().map(|account| (account, true));
     let mut answers = Vec::new();
     for (account, give) in removed.chain(added) {
-        if by.halt().is_some() {
+        if caller.halt().is_some() {
             break;
         }
         let mut single = MembershipChange {
@@ -182,7 +168,7 @@ async fn one_at_a_time(
             &mut single.remove
         };
         side.insert(account.clone());
-        let answer = by.book.writer.set_members(&single).await;
+        let answer = caller.book.writer.set_members(&single).await;
         let ended = matches!(
             answer,
             Err(ConnectorError::Unauthorised(_) | ConnectorError::Throttled { .. })
@@ -195,16 +181,14 @@ async fn one_at_a_time(
     answers
 }
 
-fn group<'a>(
-    groups: &'a mut BTreeMap<String, MembershipChange>,
-    name: &str,
+fn group<'a, 'n>(
+    groups: &'a mut BTreeMap<&'n str, MembershipChange>,
+    name: &'n str,
 ) -> &'a mut MembershipChange {
-    groups
-        .entry(name.to_owned())
-        .or_insert_with(|| MembershipChange {
-            entitlement: name.to_owned(),
-            ..MembershipChange::default()
-        })
+    groups.entry(name).or_insert_with(|| MembershipChange {
+        entitlement: name.to_owned(),
+        ..MembershipChange::default()
+    })
 }
 
 impl Member {

@@ -1,10 +1,12 @@
 //! The flow of one run, and applying an approved plan. The only room that sees both the core and the outside.
 
+mod abreast;
 mod absent;
 mod ahead;
 mod apply;
 mod book;
 mod bulletin;
+mod calls;
 mod clock;
 mod early;
 mod error;

@@ -29,7 +29,7 @@ pub(super) async fn carry_out(
     progress: &mut Progress,
     by: &Applying<'_>,
 ) -> Result<(), StoreError> {
-    let mode = by.book.passwords.mode;
+    let mode = by.caller.book.passwords.mode;
     let mut courses: Vec<Course> = group.iter().map(|c| Course::new(c, mode)).collect();
     loop {
         let round: Vec<Arc<Change>> = courses.iter().filter_map(Course::next).collect();

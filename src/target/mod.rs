@@ -16,7 +16,7 @@ pub mod worklist;
 use std::sync::Arc;
 
 pub use connector::{AccountReader, AccountWriter, AfterLogin, Coming, ConnectorError, Finding};
-pub use urgent::{until_set_aside, urgently};
+pub use urgent::{as_part_of_this, until_set_aside, urgently};
 
 use http_app::HttpApp;
 use scim::ScimConnector;

@@ -20,6 +20,19 @@ pub async fn until_set_aside<T>(stop: CancellationToken, work: impl Future<Outpu
     STOP.scope(stop, work).await
 }
 
+/// Work that another task is given, as part of whatever this is part of.
+pub fn as_part_of_this<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let (urgent, stop) = (is_urgent(), STOP.try_with(Clone::clone));
+    async move {
+        match (urgent, stop) {
+            (true, Ok(stop)) => urgently(until_set_aside(stop, work)).await,
+            (true, Err(_)) => urgently(work).await,
+            (false, Ok(stop)) => until_set_aside(stop, work).await,
+            (false, Err(_)) => work.await,
+        }
+    }
+}
+
 /// Whether this is part of urgent work.
 pub(super) fn is_urgent() -> bool {
     URGENT.try_with(|()| ()).is_ok()
