@@ -88,12 +88,15 @@ pub(super) struct IndexSieve {
     problems: Vec<EntryProblem>,
     seen: u64,
     progress: fn(u64),
+    /// Where people are remembered, and the source. Of some, only an account may be.
+    earlier: (Arc<State>, String),
 }
 
 impl IndexSieve {
     /// Begins to load what the last read of a source returned.
     pub(super) fn load(state: &Arc<State>, source: &str, progress: fn(u64)) -> Self {
         let (state, source) = (Arc::clone(state), source.to_owned());
+        let earlier = (Arc::clone(&state), source.clone());
         let (give, loading) = mpsc::channel();
         tokio::task::spawn_blocking(move || {
             let index = state.source_index(&source);
@@ -109,6 +112,7 @@ impl IndexSieve {
             problems: Vec::new(),
             seen: 0,
             progress,
+            earlier,
         }
     }
 
@@ -210,6 +214,13 @@ impl Sieve for IndexSieve {
             }
             Some(_) | None => false,
         }
+    }
+
+    fn had_groups(&mut self, anchor: &Anchor) -> bool {
+        self.arrive();
+        let (state, source) = &self.earlier;
+        let before = || state.identity(source, anchor).ok().flatten();
+        self.rows.contains_key(anchor) && before().is_none_or(|before| !before.groups.is_empty())
     }
 
     fn accept(&mut self, identity: Identity, fingerprint: Fingerprint) {

@@ -75,6 +75,12 @@ pub trait Sieve: Send {
     fn accept(&mut self, identity: Identity, fingerprint: Fingerprint);
     /// Takes an entry that was returned but could not be read in full. If its anchor is known, it counts as seen and is held.
     fn reject(&mut self, problem: EntryProblem);
+    /// Whether somebody was in any group that matters when they were last read, or may have been: only then does it take
+    /// something away if they are in none.
+    fn had_groups(&mut self, anchor: &Anchor) -> bool {
+        let _ = anchor;
+        false
+    }
     /// The read begins, or begins again, at the first entry: nobody has been seen yet. What was accepted stays true.
     fn restart(&mut self) {}
 }

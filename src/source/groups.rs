@@ -327,6 +327,11 @@ impl GroupTable {
         self.groups.len()
     }
 
+    /// Whether somebody shows no membership, where people are to show theirs.
+    pub(super) fn are_unlisted(&self, entry: &RawEntry<'_>) -> bool {
+        self.rule.method == GroupMethod::MemberOf && entry.get("memberOf").is_empty()
+    }
+
     /// The numbers of a person's groups, ordered, into `numbers`.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ pub mod settings;
 mod state;
 mod tls;
 mod tray;
+mod unlisted;
 
 use std::collections::BTreeSet;
 

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::entry::{RawEntry, printable};
+use super::entry::{OwnedEntry, RawEntry, printable};
 use super::groups::GroupTable;
 use super::rule::PersonRule;
 use crate::model::{
@@ -42,6 +42,9 @@ pub(super) struct PersonReader<'r> {
     groups: Option<GroupTable>,
     /// Group information is incomplete: people whose fingerprint changed are held, unless they are disabled.
     groups_short: bool,
+    /// Whoever had groups and shows no membership is put off and asked about.
+    asks: bool,
+    unlisted: Vec<(Anchor, OwnedEntry)>,
     sentinels: Sentinels,
     /// Anchors seen, with a hash of the DN.
     seen: HashMap<u128, u64>,
@@ -64,6 +67,8 @@ impl<'r> PersonReader<'r> {
             rule,
             groups,
             groups_short,
+            asks: false,
+            unlisted: Vec::new(),
             sentinels: Sentinels::new(sentinels),
             seen: HashMap::new(),
             hints: Vec::new(),
@@ -71,6 +76,43 @@ impl<'r> PersonReader<'r> {
             numbers: Vec::new(),
             buffer: Vec::with_capacity(4096),
             packer: rule.packer(),
+        }
+    }
+
+    /// From now on puts off whoever had groups and shows no membership any more: the caller asks about those whom
+    /// [`Self::unlisted`] gives, and settles them.
+    pub(super) fn asking(mut self) -> Self {
+        self.asks = true;
+        self
+    }
+
+    /// Those who were put off.
+    pub(super) fn unlisted(&mut self) -> Vec<(Anchor, OwnedEntry)> {
+        std::mem::take(&mut self.unlisted)
+    }
+
+    /// Settles somebody who was put off, by the group that lists them all the same.
+    pub(super) fn settle(
+        &mut self,
+        anchor: Anchor,
+        entry: &RawEntry<'_>,
+        listed: Result<Option<String>, String>,
+        evidence: &mut ReadEvidence,
+        sieve: &mut dyn Sieve,
+    ) {
+        let asks = std::mem::replace(&mut self.asks, false);
+        let settled = match listed {
+            Ok(None) => self.weigh(&anchor, entry, sieve),
+            Ok(Some(group)) => Err(format!(
+                "memberOf is not shown, and \"{group}\" lists this person as a member: let the bind account read memberOf"
+            )),
+            Err(why) => Err(format!(
+                "memberOf is not shown any more, and the server does not say whether a group lists this person: {why}"
+            )),
+        };
+        self.asks = asks;
+        if let Err(why) = settled {
+            self.reject(Some(anchor), entry.dn, why, evidence, sieve);
         }
     }
 
@@ -184,6 +226,16 @@ impl<'r> PersonReader<'r> {
         }
         if self.groups_short && !state.disabled {
             return Err("group memberships could not be read in full in this read".to_owned());
+        }
+        let unlisted = |groups: &GroupTable| groups.are_unlisted(entry);
+        if self.asks
+            && !state.disabled
+            && self.groups.as_ref().is_some_and(unlisted)
+            && sieve.had_groups(anchor)
+        {
+            self.unlisted
+                .push((anchor.clone(), OwnedEntry::copy(entry)));
+            return Ok(());
         }
         let mut groups = Vec::with_capacity(self.numbers.len());
         groups.extend(self.numbers.iter().filter_map(|number| {

@@ -108,12 +108,7 @@ async fn server(
             nested: ldap.groups.nested,
             need: request.groups.clone(),
         };
-        let bases = if ldap.groups.bases.is_empty() {
-            &ldap.bases
-        } else {
-            &ldap.groups.bases
-        };
-        for base in bases {
+        for base in ldap.group_bases() {
             lines.push(groups(&mut connection, ldap, &rule, base).await);
         }
     }

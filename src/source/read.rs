@@ -15,6 +15,7 @@ use super::search::{self, Found, Scope, Search};
 use super::settings::{LdapSettings, SourceSettings};
 use super::state::StateRule;
 use super::tray::Tray;
+use super::unlisted;
 use super::{AnchorRead, FetchRequest, Found as Seen, GroupNeed, Source, SourceError};
 use crate::model::{
     Anchor, BaseRead, Completeness, ReadEvidence, ReadReport, Shortfall, Sieve, shell,
@@ -85,7 +86,8 @@ impl LdapSource {
     ) -> ReadEvidence {
         let mut evidence = ReadEvidence::new();
         let (groups, short) = self.groups(connection, rules, &mut evidence).await;
-        let mut reader = PersonReader::new(&rules.person, groups, short, &self.settings.sentinels);
+        let mut reader =
+            PersonReader::new(&rules.person, groups, short, &self.settings.sentinels).asking();
         for base in &self.ldap.bases {
             let search = Search {
                 base,
@@ -145,6 +147,10 @@ impl LdapSource {
                 format!("the entry has {size} bytes, above the `message-limit` of the source");
             entries += u64::from(reader.hold(&entry.borrow(), why, evidence, sieve));
         }
+        for (anchor, entry) in reader.unlisted() {
+            let listed = unlisted::group_that_lists(connection, &self.ldap, &entry.dn).await;
+            reader.settle(anchor, &entry.borrow(), listed, evidence, sieve);
+        }
         self.judge_references(&end.references, search.base, evidence);
         match end.result {
             Ok(()) => evidence.finished(BaseRead {
@@ -185,18 +191,13 @@ impl LdapSource {
             return (None, false);
         }
         let settings = &self.ldap.groups;
-        let bases = if settings.bases.is_empty() {
-            &self.ldap.bases
-        } else {
-            &settings.bases
-        };
         let mut reader = GroupReader::new(rules.group.clone());
         let mut troubles = Vec::new();
         // One group may hold everybody: its size follows the company's and not an entry's.
         connection
             .shared
             .set_limit(ABSURD.max(self.ldap.message_limit));
-        for base in bases {
+        for base in self.ldap.group_bases() {
             let search = Search {
                 base,
                 scope: Scope::Subtree,
@@ -289,7 +290,7 @@ impl LdapSource {
     ) -> (Tray, ReadEvidence) {
         let mut evidence = ReadEvidence::new();
         let mut tray = Tray::default();
-        let mut reader = PersonReader::new(&rules.person, groups.0, groups.1, &[]);
+        let mut reader = PersonReader::new(&rules.person, groups.0, groups.1, &[]).asking();
         self.people(connection, search, &mut reader, &mut evidence, &mut tray)
             .await;
         (tray, evidence)

@@ -112,6 +112,18 @@ pub struct LdapSettings {
     pub end_attribute: Option<String>,
 }
 
+impl LdapSettings {
+    /// Where groups are searched.
+    #[must_use]
+    pub fn group_bases(&self) -> &[String] {
+        if self.groups.bases.is_empty() {
+            &self.bases
+        } else {
+            &self.groups.bases
+        }
+    }
+}
+
 /// How group membership is found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupSettings {

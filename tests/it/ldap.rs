@@ -24,6 +24,7 @@ mod hidden;
 mod hours;
 mod moves;
 mod stamps;
+mod unlisted;
 
 /// Everything a read tells.
 #[derive(Default)]

@@ -39,7 +39,7 @@ impl House {
         house
     }
 
-    fn of(up: &OpenLdap, more: &str) -> Self {
+    pub(super) fn of(up: &OpenLdap, more: &str) -> Self {
         Self::with(&format!(
             "urls = [\"{}\"]\nca-file = \"{}\"\nbind-name = \"{}\"\nbases = [\"{}\"]\n{more}",
             up.ldaps_url,
@@ -63,16 +63,15 @@ impl House {
         )
     }
 
-    /// Adds to the mapping what changes everybody.
+    /// Adds to the mapping.
     pub(super) fn maps(&self, more: &str) {
         let path = self.folder.path().join("app.toml");
         let mapping = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{mapping}\n{more}")).unwrap();
-        self.approve();
     }
 
     /// Applies the plan that waits for it.
-    fn approve(&self) {
+    pub(super) fn approve(&self) {
         let plan = self.run(&["plan"], 12);
         let digest = plan["targets"][0]["digest"].as_str().unwrap();
         self.run(&["apply", "app", "--plan", digest], 0);

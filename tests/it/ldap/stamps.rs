@@ -69,6 +69,7 @@ fn a_mapping_can_show_when_somebody_was_changed_and_by_which_number() {
         "[attributes.changed]\nvalue = \"{{ whenChanged | date('%Y%m%d%H%M%S') }}\"\n\
          [attributes.serial]\nexpression = \"uSNChanged | int\"\n",
     );
+    house.approve();
     let agree = || {
         let shown = accounts(&house, ["login", "changed", "serial"]);
         let person = shown.iter().find(|one| one[0] == "u000030").unwrap();

@@ -72,13 +72,22 @@ impl OpenLdap {
 
     /// Hides an attribute of everybody from the bind account, in the running server.
     pub fn hide(&self, attribute: &str) {
+        self.hide_what(&format!("attrs={attribute}"));
+    }
+
+    /// Hides an attribute of one entry.
+    pub fn hide_of(&self, dn: &str, attribute: &str) {
+        self.hide_what(&format!("dn.base=\"{dn}\" attrs={attribute}"));
+    }
+
+    fn hide_what(&self, what: &str) {
         let configuration = LdapClient {
             bind: "cn=config".to_owned(),
             ..self.admin.clone()
         };
         configuration.modify(&format!(
             "dn: olcDatabase={{1}}mdb,cn=config\nchangetype: modify\nadd: olcAccess\n\
-             olcAccess: {{0}}to attrs={attribute} by dn.exact=\"{}\" none by * break\n",
+             olcAccess: {{0}}to {what} by dn.exact=\"{}\" none by * break\n",
             self.bind_dn
         ));
     }
