@@ -13,7 +13,7 @@ use super::orders::frozen;
 use super::perform::{Performed, draft, judge, perform};
 use super::result::ChangeStatus;
 use crate::model::{AccountDraft, Action, Change};
-use crate::store::{OpId, ShadowMove};
+use crate::store::{Intent, OpId, ShadowMove};
 use crate::target::ConnectorError;
 
 /// Why a change was not begun although nothing was wrong.
@@ -106,10 +106,10 @@ impl Caller {
     async fn one(self: Arc<Self>, step: Step) -> Vec<Done> {
         let bench = self.book.bench();
         let performed = match self.hold_back() {
-            Some(why) => not_begun(&step, &why),
-            None => perform(&step.change, &step.intent, step.password.as_ref(), &bench).await,
+            Some(why) => not_begun(step.intent, &why),
+            None => perform(&step.change, step.intent, step.password.as_ref(), &bench).await,
         };
-        vec![self.done(step, performed)]
+        vec![self.done(step.change, step.op, performed)]
     }
 
     /// Creates several accounts by as few requests as the target needs.
@@ -118,31 +118,30 @@ impl Caller {
         let mut answers = Vec::new();
         if held_back.is_none() {
             let drafts: Vec<AccountDraft> = steps.iter().map(|step| draft(&step.change)).collect();
-            answers = self.book.writer.create_together(&drafts).await;
+            answers = self.book.writer.create_together(drafts).await;
         }
         let bench = self.book.bench();
         let mut answers = answers.into_iter();
         let mut done = Vec::with_capacity(steps.len());
         for step in steps {
             let performed = match (&held_back, answers.next()) {
-                (Some(why), _) => not_begun(&step, why),
+                (Some(why), _) => not_begun(step.intent, why),
                 (None, answer) => {
                     let unsaid =
                         || Err(ConnectorError::Ambiguous("there was no answer".to_owned()));
                     let answer = answer.unwrap_or_else(unsaid);
-                    judge(&step.change, &step.intent, answer.map(Some), &bench)
+                    judge(&step.change, step.intent, answer.map(Some), &bench)
                 }
             };
-            done.push(self.done(step, performed));
+            done.push(self.done(step.change, step.op, performed));
         }
         done
     }
 
-    fn done(&self, step: Step, performed: Performed) -> Done {
+    fn done(&self, change: Arc<Change>, op: OpId, performed: Performed) -> Done {
         if performed.stop.is_some() {
             self.gate.shut();
         }
-        let Step { change, op, .. } = step;
         Done {
             change,
             op,
@@ -152,12 +151,8 @@ impl Caller {
 }
 
 /// A step whose call was never made: nothing happened, so the shadow stays.
-fn not_begun(step: &Step, why: &str) -> Performed {
-    let shadow = step
-        .intent
-        .before
-        .clone()
-        .map_or(ShadowMove::Keep, ShadowMove::Put);
+fn not_begun(intent: Intent, why: &str) -> Performed {
+    let shadow = intent.before.map_or(ShadowMove::Keep, ShadowMove::Put);
     Performed {
         status: ChangeStatus::Skipped(why.to_owned()),
         shadow,

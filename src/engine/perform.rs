@@ -11,8 +11,8 @@ use crate::model::{
     Account, AccountDraft, AccountPatch, Action, Change, CredentialMode, Effect, How, Life,
     Password, PasswordState, PasswordStep, Shadow,
 };
+use crate::reconcile::fold;
 use crate::reconcile::mapping::Mapping;
-use crate::reconcile::{fold, remember};
 use crate::store::{Intent, ShadowMove};
 use crate::target::{AccountWriter, AfterLogin, ConnectorError};
 
@@ -37,13 +37,13 @@ pub(super) struct Performed {
 /// Carries out one change other than an entitlement, which goes by group (see `members`).
 pub(super) async fn perform(
     change: &Change,
-    intent: &Intent,
+    intent: Intent,
     password: Option<&Result<SecretString, String>>,
     bench: &Bench<'_>,
 ) -> Performed {
     let doing = Doing {
         change,
-        intent,
+        intent: &intent,
         password,
         bench,
     };
@@ -53,7 +53,7 @@ pub(super) async fn perform(
             Some(Err(why)) => Err(ConnectorError::Rejected(why.clone())),
             Some(Ok(_)) | None => bench.writer.create(&draft(change)).await.map(Some),
         },
-        Action::Link => adopt(intent, bench).await,
+        Action::Link => adopt(&intent, bench).await,
         Action::Update => {
             let attributes = change
                 .attributes
@@ -64,9 +64,9 @@ pub(super) async fn perform(
                 ..AccountPatch::default()
             };
             if patch == AccountPatch::default() {
-                adopt(intent, bench).await
+                adopt(&intent, bench).await
             } else {
-                update(intent, &patch, bench).await
+                update(&intent, &patch, bench).await
             }
         }
         Action::Suspend(steps) => match steps.first() {
@@ -77,14 +77,14 @@ pub(super) async fn perform(
             Some(step) => doing.open(step).await,
             None => Ok(None),
         },
-        Action::Delete => match still_theirs(intent, bench).await {
-            Ok(()) => return conclude_delete(change, intent, bench).await,
+        Action::Delete => match still_theirs(&intent, bench).await {
+            Ok(()) => return conclude_delete(change, &intent, bench).await,
             Err(error) => Err(error),
         },
         // Not reachable: `apply` sends these to `members`. Doing nothing is right as well.
         Action::Entitle => Ok(None),
     };
-    let (answer, idle) = idle(answer, intent);
+    let (answer, idle) = idle(answer, &intent);
     let missing = match &answer {
         Ok(account) => first_password(&doing, account.as_ref()).await,
         Err(_) => None,
@@ -117,7 +117,7 @@ fn idle(
 /// What an answer of the target means for a change and its shadow.
 pub(super) fn judge(
     change: &Change,
-    intent: &Intent,
+    intent: Intent,
     answer: Result<Option<Account>, ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
@@ -126,14 +126,14 @@ pub(super) fn judge(
 
 fn conclude(
     change: &Change,
-    intent: &Intent,
+    intent: Intent,
     answer: Result<Option<Account>, ConnectorError>,
     missing: Option<ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
     match answer {
-        Ok(account) => confirmed(change, intent, account.as_ref(), missing, bench),
-        Err(error) => failed(intent, &error, bench),
+        Ok(account) => confirmed(change, intent, account, missing, bench),
+        Err(error) => failed(&intent, &error, bench),
     }
 }
 
@@ -260,48 +260,56 @@ async fn conclude_delete(change: &Change, intent: &Intent, bench: &Bench<'_>) ->
 /// The target confirmed: what was sent is in the shadow as the target says it holds it.
 fn confirmed(
     change: &Change,
-    intent: &Intent,
-    account: Option<&Account>,
+    intent: Intent,
+    account: Option<Account>,
     missing: Option<ConnectorError>,
     bench: &Bench<'_>,
 ) -> Performed {
-    let mut shadow = intent.after.clone();
+    let Intent {
+        before,
+        after: mut shadow,
+        summary,
+        ..
+    } = intent;
     let mut differs = Vec::new();
     if let Some(account) = account {
-        shadow.account = Some(account.id.clone());
+        let mut held = account.attributes;
+        shadow.account = Some(account.id);
         shadow.active = account.active.or(shadow.active);
         shadow.life = Life::Live;
-        if matches!(change.action, Action::Create | Action::Link) {
-            remember(
-                &mut shadow,
-                account,
-                bench.mapping.rules().iter().map(|rule| rule.name.as_str()),
-            );
-        }
         // Of an account that was ours before, only what was changed is confirmed anew: what somebody else changed
         // meanwhile must still be seen as drift when the accounts are next compared.
         if matches!(change.action, Action::Create | Action::Update) {
             for attribute in &change.attributes {
-                let name = attribute.name.clone();
-                match account.attributes.get(&name) {
-                    Some(value) => shadow.attributes.insert(name, value.clone()),
-                    None => shadow.attributes.remove(&name),
-                };
-                if account.attributes.get(&attribute.name) == attribute.after.as_ref() {
-                    shadow.unkept.remove(&attribute.name);
+                let name = &attribute.name;
+                let kept = held.get(name);
+                if kept == attribute.after.as_ref() {
+                    shadow.unkept.remove(name);
                 } else {
-                    shadow
-                        .unkept
-                        .insert(attribute.name.clone(), attribute.after.clone());
-                    differs.push(attribute.name.clone());
+                    let sent = attribute.after.clone();
+                    shadow.unkept.insert(name.clone(), sent);
+                    differs.push(name.clone());
+                }
+                // As it was sent, it is in the shadow already.
+                if shadow.attributes.get(name) != kept {
+                    match kept {
+                        Some(value) => shadow.attributes.insert(name.clone(), value.clone()),
+                        None => shadow.attributes.remove(name),
+                    };
                 }
             }
+        }
+        if matches!(change.action, Action::Create | Action::Link) {
+            let managed = bench.mapping.rules().iter();
+            shadow.attributes = managed
+                .filter_map(|rule| held.remove_entry(&rule.name))
+                .collect();
         }
     }
     // A step that leaves the account as it is confirms that we know how it is.
     shadow.life = Life::Live;
     let (status, result) = if let Some(why) = missing {
-        shadow.password = pending(intent, shadow.password);
+        shadow.password = pending(before.as_ref(), shadow.password);
         if matches!(why, ConnectorError::Rejected(_)) {
             // What was refused is not sent again.
             shadow.password = password::refused(PasswordStep::Initial, shadow.password);
@@ -316,15 +324,15 @@ fn confirmed(
     };
     Performed {
         status,
-        shadow: put(shadow, intent, &result, bench),
+        shadow: put(shadow, summary, result, bench),
         stop: None,
         conflict: None,
     }
 }
 
 /// The record of an account whose first password is still to be set.
-pub(super) fn pending(intent: &Intent, after: Password) -> Password {
-    let before = intent.before.as_ref().map(|shadow| shadow.password);
+pub(super) fn pending(before: Option<&Shadow>, after: Password) -> Password {
+    let before = before.map(|shadow| shadow.password);
     let before = before.unwrap_or_default();
     if after.state == before.state {
         return after;
@@ -335,11 +343,11 @@ pub(super) fn pending(intent: &Intent, after: Password) -> Password {
     }
 }
 
-fn put(mut shadow: Shadow, intent: &Intent, result: &str, bench: &Bench<'_>) -> ShadowMove {
+fn put(mut shadow: Shadow, what: String, result: String, bench: &Bench<'_>) -> ShadowMove {
     shadow.remember(Effect {
         at: bench.now,
-        what: intent.summary.clone(),
-        result: result.to_owned(),
+        what,
+        result,
     });
     ShadowMove::Put(shadow)
 }
@@ -363,34 +371,36 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
     let (status, shadow) = match (error, &intent.before) {
         (ConnectorError::Handed(what), before) => {
             let mut shadow = before.clone().unwrap_or_else(|| intent.after.clone());
-            shadow.life = Life::Unconfirmed { doing };
+            shadow.life = Life::Unconfirmed {
+                doing: doing.clone(),
+            };
             (
                 ChangeStatus::Handed(what.clone()),
-                put(shadow, intent, &text, bench),
+                put(shadow, doing, text, bench),
             )
         }
         (ConnectorError::Ambiguous(_), before) => {
-            let (shadow, open) = unknown(intent, before.as_ref(), doing);
+            let (shadow, open) = unknown(intent, before.as_ref(), doing.clone());
             let status = if open {
                 ChangeStatus::Unconfirmed(text.clone())
             } else {
                 ChangeStatus::Failed(text.clone())
             };
-            (status, put(shadow, intent, &text, bench))
+            (status, put(shadow, doing, text, bench))
         }
         (ConnectorError::NotFound(_), Some(before)) => {
             let mut shadow = before.clone();
             shadow.life = Life::Tombstone { since: bench.now };
             (
                 ChangeStatus::Failed(text.clone()),
-                put(shadow, intent, &text, bench),
+                put(shadow, doing, text, bench),
             )
         }
         (_, Some(before)) => {
             let shadow = turned_down(intent, before, error);
             (
                 refusal(error, text.clone()),
-                put(shadow, intent, &text, bench),
+                put(shadow, doing, text, bench),
             )
         }
         (_, None) => (refusal(error, text), ShadowMove::Keep),

@@ -204,7 +204,7 @@ async fn resolve(
     };
     if matches!(intent.action, Action::Create | Action::Update) {
         // Nobody knows whether it was set: the same one is set again.
-        shadow.password = pending(intent, shadow.password);
+        shadow.password = pending(intent.before.as_ref(), shadow.password);
     }
     match &account {
         Some(account) => {

@@ -160,10 +160,10 @@ pub trait AccountWriter: AccountReader {
     /// Creates several accounts, each as [`Self::create`] does. One answer for each, in their order.
     async fn create_together(
         &self,
-        drafts: &[AccountDraft],
+        drafts: Vec<AccountDraft>,
     ) -> Vec<Result<Account, ConnectorError>> {
         let mut answers = Vec::with_capacity(drafts.len());
-        for draft in drafts {
+        for draft in &drafts {
             answers.push(self.create(draft).await);
         }
         answers

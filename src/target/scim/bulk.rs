@@ -13,7 +13,7 @@ use super::ScimConnector;
 use super::api::USERS;
 use super::json::{lookup, text};
 use super::wire::{self, Field};
-use crate::model::{Account, AccountDraft};
+use crate::model::{Account, AccountDraft, AccountId};
 use crate::target::ConnectorError;
 use crate::target::http::Answer;
 
@@ -53,11 +53,12 @@ impl Bulk {
 }
 
 /// One account on its way.
-struct Operation<'a> {
+struct Operation {
     /// Which of the drafts it is.
     at: usize,
-    draft: &'a AccountDraft,
-    user: Json,
+    draft: AccountDraft,
+    /// The active flag that it asks for.
+    active: Option<bool>,
     extra: Vec<Field>,
     /// As it goes into the request.
     bytes: Vec<u8>,
@@ -73,11 +74,16 @@ impl ScimConnector {
     }
 
     /// Creates accounts in as few requests as the service allows.
-    pub(super) async fn create_in_bulk(&self, drafts: &[AccountDraft], most: Bulk) -> Vec<Created> {
-        let mut answers: HashMap<usize, Created> = HashMap::new();
-        let mut ready: Vec<Operation<'_>> = Vec::new();
+    pub(super) async fn create_in_bulk(
+        &self,
+        drafts: Vec<AccountDraft>,
+        most: Bulk,
+    ) -> Vec<Created> {
+        let total = drafts.len();
+        let mut answers: HashMap<usize, Created> = HashMap::with_capacity(total);
+        let mut ready: Vec<Operation> = Vec::new();
         let mut size = ENVELOPE;
-        for (at, draft) in drafts.iter().enumerate() {
+        for (at, draft) in drafts.into_iter().enumerate() {
             let operation = match self.operation(at, draft) {
                 Ok(operation) => operation,
                 Err(error) => {
@@ -87,7 +93,8 @@ impl ScimConnector {
             };
             let more = operation.bytes.len() + 1;
             if ENVELOPE + more > most.payload {
-                answers.insert(at, self.create_alone(draft).await);
+                let created = self.create_alone(&operation.draft).await;
+                answers.insert(at, created);
                 continue;
             }
             if ready.len() >= most.operations || size + more > most.payload {
@@ -101,15 +108,11 @@ impl ScimConnector {
             answers.extend(self.send_bulk(ready).await);
         }
         let answer = |at| answers.remove(&at).unwrap_or_else(|| Err(unsaid()));
-        (0..drafts.len()).map(answer).collect()
+        (0..total).map(answer).collect()
     }
 
-    fn operation<'a>(
-        &self,
-        at: usize,
-        draft: &'a AccountDraft,
-    ) -> Result<Operation<'a>, ConnectorError> {
-        let (user, extra) = self.resource_of(draft)?;
+    fn operation(&self, at: usize, draft: AccountDraft) -> Result<Operation, ConnectorError> {
+        let (user, extra) = self.resource_of(&draft)?;
         // Around the user as it is: nothing is copied only to be written.
         let mut bytes =
             format!(r#"{{"method":"POST","path":"/Users","bulkId":"{at}","data":"#).into_bytes();
@@ -120,13 +123,13 @@ impl ScimConnector {
         Ok(Operation {
             at,
             draft,
-            user,
+            active: wire::active(&user),
             extra,
             bytes,
         })
     }
 
-    async fn send_bulk(&self, operations: Vec<Operation<'_>>) -> Vec<(usize, Created)> {
+    async fn send_bulk(&self, operations: Vec<Operation>) -> Vec<(usize, Created)> {
         let answer = self.api.post("Bulk", request(&operations)).await;
         let error = match answer {
             Ok(answer) if answer.status.is_success() => match answer.json() {
@@ -138,18 +141,18 @@ impl ScimConnector {
                 self.bulk_broken.store(true, Ordering::Relaxed);
                 let mut alone = Vec::with_capacity(operations.len());
                 for operation in operations {
-                    alone.push((operation.at, self.create_alone(operation.draft).await));
+                    alone.push((operation.at, self.create_alone(&operation.draft).await));
                 }
                 return alone;
             }
             Ok(answer) => self.api.refusal(&answer, "create several accounts"),
             Err(error) => error,
         };
-        let same = |operation: &Operation<'_>| (operation.at, Err(error.clone()));
+        let same = |operation: &Operation| (operation.at, Err(error.clone()));
         operations.iter().map(same).collect()
     }
 
-    fn judge_bulk(&self, json: &Json, operations: Vec<Operation<'_>>) -> Vec<(usize, Created)> {
+    fn judge_bulk(&self, json: &Json, operations: Vec<Operation>) -> Vec<(usize, Created)> {
         let results = json
             .as_object()
             .and_then(|object| lookup(object, "Operations"))
@@ -171,7 +174,7 @@ impl ScimConnector {
     }
 
     /// One operation by its own status (RFC 7644 §3.7.3).
-    fn judge(&self, result: &Map<String, Json>, operation: Operation<'_>) -> Created {
+    fn judge(&self, result: &Map<String, Json>, operation: Operation) -> Created {
         let status = status(result).ok_or_else(unsaid)?;
         let response = lookup(result, "response").filter(|response| response.is_object());
         if status.is_success() {
@@ -193,7 +196,7 @@ impl ScimConnector {
         if !status.is_client_error() && status != StatusCode::NOT_IMPLEMENTED {
             return Err(ConnectorError::Ambiguous(said()));
         }
-        Err(self.refused(&answer, operation.draft))
+        Err(self.refused(&answer, &operation.draft))
     }
 
     /// A successful operation may leave out the resource: then it is acknowledged as it was sent, and has the id that
@@ -202,7 +205,7 @@ impl ScimConnector {
         &self,
         result: &Map<String, Json>,
         response: Option<&Json>,
-        operation: Operation<'_>,
+        operation: Operation,
     ) -> Created {
         let whole =
             |resource: &&Json| wire::id(resource).is_some() && text(resource, "userName").is_some();
@@ -213,15 +216,32 @@ impl ScimConnector {
             .and_then(Json::as_str)
             .and_then(|location| self.api.origin().id_in(location, USERS).ok())
             .ok_or_else(unsaid)?;
-        let mut resource = operation.user;
-        if let Some(object) = resource.as_object_mut() {
-            object.insert("id".to_owned(), Json::String(id));
-        }
-        self.account(&resource, operation.extra.iter())
+        Ok(Account {
+            id: AccountId(id),
+            attributes: operation
+                .draft
+                .attributes
+                .into_iter()
+                .map(|(name, value)| {
+                    let extra = || operation.extra.iter().find(|field| field.name == name);
+                    match self.fields.get(&name).or_else(extra) {
+                        Some(field) => {
+                            let held = field.as_held(value);
+                            (name, held)
+                        }
+                        None => (name, value),
+                    }
+                })
+                .collect(),
+            active: operation.active,
+            login_allowed: None,
+            entitlements: None,
+            version: None,
+        })
     }
 }
 
-fn request(operations: &[Operation<'_>]) -> Vec<u8> {
+fn request(operations: &[Operation]) -> Vec<u8> {
     let size: usize = operations.iter().map(|o| o.bytes.len() + 1).sum();
     let mut body = Vec::with_capacity(ENVELOPE + size);
     body.extend_from_slice(

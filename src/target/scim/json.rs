@@ -21,28 +21,38 @@ pub fn text<'a>(resource: &'a Json, name: &str) -> Option<&'a str> {
 
 /// As [`lookup`], to change it.
 pub fn lookup_mut<'a>(object: &'a mut Map<String, Json>, name: &str) -> Option<&'a mut Json> {
-    let key = spelling(object, name);
-    object.get_mut(&key)
+    match other_spelling(object, name) {
+        Some(key) => object.get_mut(&key),
+        None => object.get_mut(name),
+    }
 }
 
-fn spelling(object: &Map<String, Json>, name: &str) -> String {
-    let same = object.keys().find(|key| key.eq_ignore_ascii_case(name));
-    match same {
-        Some(key) if !object.contains_key(name) => key.clone(),
-        Some(_) | None => name.to_owned(),
+/// How an object spells a name that it does not have exactly so.
+fn other_spelling(object: &Map<String, Json>, name: &str) -> Option<String> {
+    if object.contains_key(name) {
+        return None;
     }
+    let mut keys = object.keys();
+    keys.find(|key| key.eq_ignore_ascii_case(name)).cloned()
+}
+
+/// The place of a member, in the spelling it already has.
+fn place<'a>(object: &'a mut Map<String, Json>, name: &str) -> &'a mut Json {
+    let key = other_spelling(object, name).unwrap_or_else(|| name.to_owned());
+    object.entry(key).or_insert(Json::Null)
 }
 
 /// Sets a member, in the spelling it already has.
 pub fn insert(object: &mut Map<String, Json>, name: &str, value: Json) {
-    let key = spelling(object, name);
-    object.insert(key, value);
+    *place(object, name) = value;
 }
 
 /// Removes a member, however it is spelt.
 pub fn remove(object: &mut Map<String, Json>, name: &str) {
-    let key = spelling(object, name);
-    object.remove(&key);
+    match other_spelling(object, name) {
+        Some(key) => object.remove(&key),
+        None => object.remove(name),
+    };
 }
 
 /// Edits an object inside another one; whatever else was there becomes an empty object.
@@ -51,25 +61,27 @@ pub fn in_object<T>(
     name: &str,
     edit: impl FnOnce(&mut Map<String, Json>) -> T,
 ) -> T {
-    let key = spelling(object, name);
-    let mut inner = match object.remove(&key) {
-        Some(Json::Object(inner)) => inner,
-        Some(_) | None => Map::new(),
+    let place = place(object, name);
+    let mut inner = if let Json::Object(inner) = place.take() {
+        inner
+    } else {
+        Map::new()
     };
     let result = edit(&mut inner);
-    object.insert(key, Json::Object(inner));
+    *place = Json::Object(inner);
     result
 }
 
 /// Edits a list inside an object; whatever else was there becomes an empty list.
 pub fn in_array(object: &mut Map<String, Json>, name: &str, edit: impl FnOnce(&mut Vec<Json>)) {
-    let key = spelling(object, name);
-    let mut inner = match object.remove(&key) {
-        Some(Json::Array(inner)) => inner,
-        Some(_) | None => Vec::new(),
+    let place = place(object, name);
+    let mut inner = if let Json::Array(inner) = place.take() {
+        inner
+    } else {
+        Vec::new()
     };
     edit(&mut inner);
-    object.insert(key, Json::Array(inner));
+    *place = Json::Array(inner);
 }
 
 #[cfg(test)]

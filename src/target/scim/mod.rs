@@ -314,13 +314,13 @@ impl AccountWriter for ScimConnector {
 
     async fn create_together(
         &self,
-        drafts: &[AccountDraft],
+        drafts: Vec<AccountDraft>,
     ) -> Vec<Result<Account, ConnectorError>> {
         if let Some(bulk) = self.bulk() {
             return self.create_in_bulk(drafts, bulk).await;
         }
         let mut answers = Vec::with_capacity(drafts.len());
-        for draft in drafts {
+        for draft in &drafts {
             answers.push(self.create_alone(draft).await);
         }
         answers

@@ -64,6 +64,34 @@ impl Field {
         scalar(found, self.truth)
     }
 
+    /// The value that [`Self::read`] finds where [`Self::set`] put this one.
+    #[must_use]
+    pub fn as_held(&self, value: Value) -> Value {
+        let many = matches!(self.shape, Shape::List | Shape::Objects);
+        if many && self.path.filter.is_empty() {
+            return match value {
+                Value::Set(_) => value,
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) => {
+                    Value::Set(BTreeSet::from([value.to_string()]))
+                }
+            };
+        }
+        match value {
+            Value::Text(text) => match truth(&text) {
+                Some(value) if self.truth => Value::Bool(value),
+                Some(_) | None => Value::Text(text),
+            },
+            Value::Set(values) if values.len() == 1 => {
+                let only: String = values.into_iter().collect();
+                match truth(&only) {
+                    Some(value) if self.truth => Value::Bool(value),
+                    Some(_) | None => Value::Text(only),
+                }
+            }
+            Value::Bool(_) | Value::Int(_) | Value::Set(_) => value,
+        }
+    }
+
     /// Puts a value into a resource.
     ///
     /// # Errors
@@ -326,6 +354,62 @@ mod tests {
 
     fn field(name: &str) -> Field {
         Field::parse(name, &Schema::default()).unwrap()
+    }
+
+    #[test]
+    fn what_is_held_is_known_without_reading_it_back() {
+        let one = Value::Set(BTreeSet::from(["a".to_owned()]));
+        let truth = Value::Set(BTreeSet::from(["true".to_owned()]));
+        let two = Value::Set(BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        let text = |text: &str| Value::Text(text.to_owned());
+        let values = [
+            text("a"),
+            text("true"),
+            Value::Bool(true),
+            Value::Int(7),
+            one,
+            truth,
+            two,
+        ];
+        let mut held = 0;
+        for name in [
+            "title",
+            "active",
+            "name.givenName",
+            "emails",
+            "emails[type eq \"work\"].value",
+            MANAGER,
+        ] {
+            for shape in [
+                Shape::Simple,
+                Shape::Truth,
+                Shape::Object,
+                Shape::List,
+                Shape::Objects,
+            ] {
+                for truth in [false, true] {
+                    let field = Field {
+                        shape,
+                        truth,
+                        ..field(name)
+                    };
+                    for value in &values {
+                        let mut resource = new_user();
+                        if field.set(&mut resource, value).is_err() {
+                            continue;
+                        }
+                        let read = field.read(&Json::Object(resource));
+                        assert_eq!(
+                            read,
+                            Some(field.as_held(value.clone())),
+                            "{name} {shape:?} {truth} {value}"
+                        );
+                        held += 1;
+                    }
+                }
+            }
+        }
+        assert!(held > 200, "{held}");
     }
 
     fn set(values: &[&str]) -> Value {

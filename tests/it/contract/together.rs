@@ -14,7 +14,7 @@ pub async fn several_accounts_at_once(subject: &Subject) {
     let login = |i: usize| format!("together{i}");
     subject.make(&login(TAKEN)).await;
     let drafts: Vec<AccountDraft> = (0..MANY).map(|i| draft(&login(i))).collect();
-    let answers = subject.target.create_together(&drafts).await;
+    let answers = subject.target.create_together(drafts.clone()).await;
     assert_eq!(answers.len(), MANY, "{}", subject.name);
     for (i, (answer, wanted)) in answers.into_iter().zip(&drafts).enumerate() {
         if i == TAKEN {

@@ -43,7 +43,7 @@ async fn create(target: &ScimConnector, names: &[&str]) -> Vec<Created> {
             attributes: [("userName".to_owned(), text(name))].into(),
         })
         .collect();
-    target.create_together(&drafts).await
+    target.create_together(drafts).await
 }
 
 /// Each operation ends as its user's name says.
