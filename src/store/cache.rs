@@ -21,6 +21,10 @@ const CACHE: u64 = 16 << 20;
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Bytes, and values, that are written in one batch.
+const BATCH: usize = 256 << 10;
+const MANY: usize = 256;
+
 const STAMP: &[u8] = b"!stamp";
 
 /// Why the cache cannot be used.
@@ -44,16 +48,30 @@ pub(super) struct Stamp {
 /// Takes a key and a payload.
 type Each<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), CacheError>;
 
+/// Takes a kind and a payload.
+type OfKind<'a> = &'a mut dyn FnMut(u8, &[u8]) -> Result<(), CacheError>;
+/// A key and a payload.
+type Record = (Vec<u8>, Vec<u8>);
+
 /// What one commit changes.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     items: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    bytes: usize,
 }
 
 impl Changes {
     /// Sets a value.
     pub(super) fn put(&mut self, key: Vec<u8>, payload: &[u8]) {
         let framed = codec::seal(&key, payload);
+        self.bytes += framed.len();
+        self.items.insert(key, Some(framed));
+    }
+
+    /// Sets a value whose frame is begun, see [`codec::unsealed`].
+    pub(super) fn put_unsealed(&mut self, key: Vec<u8>, unsealed: Vec<u8>) {
+        let framed = codec::close(&key, unsealed);
+        self.bytes += framed.len();
         self.items.insert(key, Some(framed));
     }
 
@@ -68,9 +86,14 @@ impl Changes {
         Ok(())
     }
 
-    /// How many values change.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
+    /// Whether nothing changes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether they are worth a batch of their own: much larger ones cost `sled` a lot of memory.
+    pub(super) fn is_much(&self) -> bool {
+        self.bytes >= BATCH || self.items.len() >= MANY
     }
 }
 
@@ -155,20 +178,51 @@ impl Cache {
         Ok(())
     }
 
-    /// Every key and framed value, checked one by one; what is wrong goes to `wrong`.
+    /// The last key and payload that is not behind `key` and begins with the same `prefix` bytes.
+    pub(super) fn last_until(
+        &self,
+        key: &[u8],
+        prefix: usize,
+    ) -> Result<Option<Record>, CacheError> {
+        let found = guarded(&self.dir, || self.db.range(..=key).next_back().transpose())?;
+        let same = found.filter(|(found, _)| found.get(..prefix) == key.get(..prefix));
+        same.map(|(key, framed)| {
+            let payload = codec::unseal(&key, &framed).map_err(|e| self.unsound(&key, e))?;
+            Ok((key.to_vec(), payload.to_vec()))
+        })
+        .transpose()
+    }
+
+    /// The first key behind `key` that begins with the same `prefix` bytes.
+    pub(super) fn next_after(
+        &self,
+        key: &[u8],
+        prefix: usize,
+    ) -> Result<Option<Vec<u8>>, CacheError> {
+        let found = guarded(&self.dir, || self.db.get_gt(key))?;
+        let same = found.filter(|(found, _)| found.get(..prefix) == key.get(..prefix));
+        Ok(same.map(|(key, _)| key.to_vec()))
+    }
+
+    /// Every kind and payload, checked one by one; what is wrong goes to `wrong`.
     pub(super) fn check_all(
         &self,
         wrong: &mut Vec<String>,
-    ) -> Result<BTreeMap<u8, u64>, CacheError> {
-        let mut counts = BTreeMap::new();
+        each: OfKind<'_>,
+    ) -> Result<(), CacheError> {
         let mut items = guarded(&self.dir, || Ok(self.db.iter()))?;
         while let Some((key, framed)) = guarded(&self.dir, || items.next().transpose())? {
-            if let Err(e) = codec::unseal(&key, &framed) {
-                wrong.push(format!("cache record {}: {e}", show(&key)));
+            let kind = key.first().copied().unwrap_or(0);
+            let checked = codec::unseal(&key, &framed)
+                .map_err(|e| self.unsound(&key, e))
+                .and_then(|payload| each(kind, payload));
+            match checked {
+                Ok(()) => {}
+                Err(CacheError::Damaged(what)) => wrong.push(format!("cache: {what}")),
+                Err(CacheError::Store(e)) => wrong.push(e.to_string()),
             }
-            *counts.entry(key.first().copied().unwrap_or(0)).or_default() += 1;
         }
-        Ok(counts)
+        Ok(())
     }
 
     /// Makes changes as one, and durable together with all before them.
@@ -222,7 +276,7 @@ impl Cache {
                 found: u16::from(codec::VALUE_VERSION) + 1,
                 known: u16::from(codec::VALUE_VERSION),
             }),
-            CodecError::Checksum | CodecError::Content => {
+            CodecError::Checksum | CodecError::Content | CodecError::Older => {
                 CacheError::Damaged(format!("record {}: {why}", show(key)))
             }
         }

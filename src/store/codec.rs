@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Version of cache values.
-pub(super) const VALUE_VERSION: u8 = 1;
+pub(super) const VALUE_VERSION: u8 = 2;
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub(super) enum CodecError {
     /// Written by a newer version.
     #[error("it was written by a newer version")]
     Version,
+    /// Written by an older version.
+    #[error("it was written by an older version")]
+    Older,
     /// The checksum is right and the content is not what was expected.
     #[error("its content cannot be decoded")]
     Content,
@@ -60,9 +63,20 @@ pub(super) fn borrow<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Codec
 
 /// Frames a cache payload for its key.
 pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut framed = Vec::with_capacity(payload.len() + 5);
-    framed.push(VALUE_VERSION);
+    let mut framed = unsealed(payload.len());
     framed.extend_from_slice(payload);
+    close(key, framed)
+}
+
+/// A frame that is begun: a payload of about so many bytes is to follow, then [`close`].
+pub(super) fn unsealed(capacity: usize) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(capacity + 5);
+    framed.push(VALUE_VERSION);
+    framed
+}
+
+/// Ends a frame.
+pub(super) fn close(key: &[u8], mut framed: Vec<u8>) -> Vec<u8> {
     let crc = checksum(key, &framed);
     framed.extend_from_slice(&crc.to_le_bytes());
     framed
@@ -78,6 +92,7 @@ pub(super) fn unseal<'a>(key: &[u8], framed: &'a [u8]) -> Result<&'a [u8], Codec
     }
     match body.split_first() {
         Some((&VALUE_VERSION, payload)) => Ok(payload),
+        Some((&version, _)) if version < VALUE_VERSION => Err(CodecError::Older),
         Some(_) => Err(CodecError::Version),
         None => Err(CodecError::Checksum),
     }
@@ -111,11 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_value_is_told_from_a_damaged_one() {
-        let mut body = vec![VALUE_VERSION + 1, 7];
-        let crc = checksum(b"k", &body);
-        body.extend_from_slice(&crc.to_le_bytes());
-        assert_eq!(unseal(b"k", &body), Err(CodecError::Version));
+    fn values_of_other_versions_are_told_from_damaged_ones() {
+        let of = |version: u8| close(b"k", vec![version, 7]);
+        assert_eq!(
+            unseal(b"k", &of(VALUE_VERSION + 1)),
+            Err(CodecError::Version)
+        );
+        assert_eq!(unseal(b"k", &of(VALUE_VERSION)), Ok(&[7][..]));
+        assert_eq!(unseal(b"k", &of(VALUE_VERSION - 1)), Err(CodecError::Older));
     }
 
     #[test]

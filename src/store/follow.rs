@@ -7,16 +7,15 @@
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
 
-use super::cache::{CacheError, Changes, Stamp};
+use super::cache::{Cache, CacheError, Changes, Stamp};
 use super::codec::CodecError;
 use super::error::StoreError;
 use super::journal::{Entry, Unwritten};
+use super::shelves::{self, Change};
 use super::state::{CACHE, Inner, SUSPECT, State};
 
 /// Shadows are held back up to about so many bytes.
 const HELD_BACK: usize = 16 << 20;
-/// Shadows written in one batch; large batches cost memory.
-const BATCH: usize = 128;
 
 /// The newest shadows, which the journal has and the cache does not have yet: by key, as the cache will have them, or
 /// `None` for those that are gone.
@@ -44,6 +43,16 @@ impl Behind {
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         let found = self.shadows.get(key)?;
         Some(found.as_deref())
+    }
+
+    /// Writes them all, without a stamp: after a crash they are replayed again, which changes nothing.
+    pub(super) fn write(&mut self, cache: &Cache) -> Result<(), CacheError> {
+        self.bytes = 0;
+        let mut shadows: Vec<Change> = std::mem::take(&mut self.shadows).into_iter().collect();
+        shadows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut write = |changes| cache.apply(changes);
+        let left = shelves::update(cache, shadows.into_iter().map(Ok), &mut write)?;
+        if left.is_empty() { Ok(()) } else { write(left) }
     }
 
     /// Whether it is time to write them.
@@ -112,27 +121,10 @@ impl State {
         Ok(())
     }
 
-    /// Writes what was held back. Without a stamp: after a crash it is replayed again, which changes nothing.
+    /// Writes what was held back.
     pub(super) fn catch_up(&self, inner: &mut Inner) -> Result<(), StoreError> {
-        inner.behind.bytes = 0;
-        let shadows = std::mem::take(&mut inner.behind.shadows);
-        let mut shadows: Vec<_> = shadows.into_iter().collect();
-        // Neighbours together: they share pages.
-        shadows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut changes = Changes::default();
-        for (key, payload) in shadows {
-            match payload {
-                Some(payload) => changes.put(key, &payload),
-                None => changes.remove(key),
-            }
-            if changes.len() >= BATCH {
-                self.follow_partly(inner, std::mem::take(&mut changes))?;
-            }
-        }
-        if changes.len() > 0 {
-            self.follow_partly(inner, changes)?;
-        }
-        Ok(())
+        let done = inner.behind.write(&self.cache);
+        self.followed(inner, done)
     }
 
     fn stamped(&self, inner: &Inner, mut changes: Changes) -> Result<Changes, StoreError> {

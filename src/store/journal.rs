@@ -21,6 +21,9 @@ pub(super) use header::{Header, Mark};
 use super::error::StoreError;
 use super::files;
 
+/// The memory of a frame is kept for the next one up to this size, in bytes.
+const KEPT: usize = 4 << 20;
+
 /// One entry while reading.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
@@ -53,6 +56,8 @@ pub(super) struct Journal {
     header: Header,
     end: u64,
     mark: Mark,
+    /// Where frames are put together, one after the other.
+    frame: Vec<u8>,
 }
 
 impl Journal {
@@ -82,6 +87,7 @@ impl Journal {
                 seq: header.prior.seq,
                 chain: header.chain(),
             },
+            frame: Vec::new(),
         };
         fill(&mut journal)?;
         journal
@@ -121,6 +127,7 @@ impl Journal {
                 seq: header.prior.seq,
                 chain: header.chain(),
             },
+            frame: Vec::new(),
         })
     }
 
@@ -299,7 +306,8 @@ impl Journal {
             (e, true)
         };
         let size = FRAME + 12 + items.iter().map(|i| i.len() + 4).sum::<usize>();
-        let mut frame = Vec::with_capacity(size);
+        let mut frame = std::mem::take(&mut self.frame);
+        frame.reserve_exact(size);
         frame.extend_from_slice(&[0; FRAME]);
         frame.extend_from_slice(&(self.mark.seq + 1).to_le_bytes());
         let count = u32::try_from(items.len()).map_err(|_many| too_large())?;
@@ -327,6 +335,10 @@ impl Journal {
             return Err((e, undone));
         }
         self.end += frame.len() as u64;
+        if frame.capacity() <= KEPT {
+            frame.clear();
+            self.frame = frame;
+        }
         Ok((offsets, crc))
     }
 

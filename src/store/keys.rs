@@ -9,13 +9,13 @@ pub(super) const BUCKETS: u32 = 512;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// A shadow.
+    /// A shelf of shadows.
     Shadow = b'h',
     /// A bucket of the register.
     Register = b'g',
     /// A bucket of settled marks.
     Settled = b's',
-    /// An identity.
+    /// A shelf of identities.
     Identity = b'i',
     /// A bucket of index rows.
     Index = b'x',
@@ -32,6 +32,13 @@ pub(super) fn prefix(kind: Kind, name: &str) -> Vec<u8> {
     key.extend_from_slice(&(name.len() as u64).to_be_bytes()[4..]);
     key.extend_from_slice(name.as_bytes());
     key
+}
+
+/// How long the prefix of a key is.
+pub(super) fn prefix_length(key: &[u8]) -> usize {
+    let length = key.get(1..5).and_then(|bytes| bytes.first_chunk());
+    let name = length.map_or(0, |bytes| u32::from_be_bytes(*bytes) as usize);
+    name.saturating_add(5).min(key.len())
 }
 
 /// One record by anchor.

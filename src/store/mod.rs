@@ -19,6 +19,7 @@ mod keys;
 mod ledger;
 mod register;
 mod settled;
+mod shelves;
 mod sources;
 mod state;
 mod targets;

@@ -19,8 +19,6 @@ use super::targets::content;
 use super::types::ShadowMove;
 use crate::model::{AccountId, Anchor, Life, Shadow, Value};
 
-/// Buckets written in one batch; large batches cost memory.
-const BATCH: usize = 64;
 /// So many buckets at least are worth another thread.
 const TOGETHER: usize = 32;
 
@@ -52,6 +50,9 @@ impl RegisterRow {
 type Row = (u64, RegisterRow);
 /// A bucket as stored, with the attributes that its rows hold.
 type Bucket = (Vec<String>, Vec<(Anchor, Row)>);
+
+/// What becomes of rows of one bucket.
+type Moves = Vec<(Anchor, Option<Row>)>;
 
 /// What has moved since the register of a target was read or written.
 #[derive(Debug)]
@@ -182,39 +183,33 @@ impl State {
         let Some(following) = inner.registers.remove(target) else {
             return Ok(());
         };
-        let attributes = following.attributes;
-        let mut buckets: BTreeMap<u32, Vec<(Anchor, Option<Row>)>> = BTreeMap::new();
-        for (anchor, row) in following.moved {
+        let Following {
+            attributes,
+            moved,
+            anew,
+        } = following;
+        let mut buckets: BTreeMap<u32, Moves> = BTreeMap::new();
+        for (anchor, row) in moved {
             let bucket = buckets.entry(keys::bucket(&anchor)).or_default();
             bucket.push((anchor, row));
         }
-        let mut changes = Changes::default();
-        for (bucket, moved) in buckets {
+        let buckets: Vec<(u32, Moves)> = buckets.into_iter().collect();
+        let all = buckets.into_par_iter().with_min_len(TOGETHER);
+        let written = all.map(|(bucket, moves)| {
             let key = keys::by_bucket(Kind::Register, target, bucket);
-            let mut rows = BTreeMap::new();
-            if !following.anew {
-                let stored = self.cache.get(&key).map_err(|e| self.doubt(e))?;
-                let stored = stored.map(|payload| codec::decode::<Bucket>(&payload));
-                let stored = stored.transpose().map_err(|e| self.doubt(content(e)))?;
-                let stored = stored.filter(|(names, _)| *names == attributes);
-                rows.extend(stored.into_iter().flat_map(|(_, rows)| rows));
-            }
-            for (anchor, row) in moved {
-                match row {
-                    Some(row) => rows.insert(anchor, row),
-                    None => rows.remove(&anchor),
-                };
-            }
-            let bucket: Bucket = (attributes.clone(), rows.into_iter().collect());
-            changes.put(
-                key,
-                &codec::encode(&bucket).map_err(|e| self.unencodable(e))?,
-            );
-            if changes.len() >= BATCH {
+            let payload = self.entered(&key, &attributes, moves, anew)?;
+            Ok((key, payload))
+        });
+        let written: Vec<(Vec<u8>, Vec<u8>)> = written.collect::<Result<_, StoreError>>()?;
+        let mut changes = Changes::default();
+        for (key, payload) in written {
+            changes.put(key, &payload);
+            // Each bucket stands for itself.
+            if changes.is_much() {
                 self.follow_partly(&mut inner, std::mem::take(&mut changes))?;
             }
         }
-        if changes.len() > 0 {
+        if !changes.is_empty() {
             self.follow_partly(&mut inner, changes)?;
         }
         let following = Following {
@@ -224,5 +219,31 @@ impl State {
         };
         inner.registers.insert(target.to_owned(), following);
         Ok(())
+    }
+
+    /// What a bucket is once these have moved.
+    fn entered(
+        &self,
+        key: &[u8],
+        attributes: &[String],
+        moves: Moves,
+        anew: bool,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut rows: BTreeMap<Anchor, Row> = BTreeMap::new();
+        if !anew {
+            let stored = self.cache.get(key).map_err(|e| self.doubt(e))?;
+            let stored = stored.map(|payload| codec::decode::<Bucket>(&payload));
+            let stored = stored.transpose().map_err(|e| self.doubt(content(e)))?;
+            let stored = stored.filter(|(names, _)| names == attributes);
+            rows.extend(stored.into_iter().flat_map(|(_, rows)| rows));
+        }
+        for (anchor, row) in moves {
+            match row {
+                Some(row) => rows.insert(anchor, row),
+                None => rows.remove(&anchor),
+            };
+        }
+        let rows: Vec<(&Anchor, &Row)> = rows.iter().collect();
+        codec::encode(&(attributes, rows)).map_err(|e| self.unencodable(e))
     }
 }

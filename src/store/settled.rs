@@ -4,17 +4,23 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
 use super::cache::Changes;
 use super::codec;
 use super::error::StoreError;
 use super::keys::{self, Kind};
+use super::shelves::Change;
 use super::state::{Inner, State};
 use super::targets::content;
 use super::types::{Settled, SettledIndex};
 use crate::model::Anchor;
 
-/// Buckets written in one batch.
-const BATCH: usize = 512;
+/// So many buckets at least are worth another thread.
+const TOGETHER: usize = 32;
+
+/// Marks of one bucket to set or remove.
+type Marks<'a> = Vec<&'a (Anchor, Option<Settled>)>;
 
 /// A settled mark, and which shadow it was made for: once the shadow has moved, it means nothing.
 type Mark = (Anchor, Settled, u64);
@@ -92,35 +98,61 @@ impl State {
             return Ok(());
         }
         let mut inner = self.inner()?;
-        let mut buckets: BTreeMap<u32, Vec<&(Anchor, Option<Settled>)>> = BTreeMap::new();
+        let mut buckets: BTreeMap<u32, Marks<'_>> = BTreeMap::new();
         for mark in marks {
             buckets.entry(keys::bucket(&mark.0)).or_default().push(mark);
         }
+        let buckets: Vec<(u32, Marks<'_>)> = buckets.into_iter().collect();
+        let marked: Vec<Change> = {
+            let inner = &*inner;
+            let of_bucket = |(bucket, marks): (u32, Marks<'_>)| {
+                let key = keys::by_bucket(Kind::Settled, target, bucket);
+                let payload = self.marked(inner, target, &key, &marks)?;
+                Ok((key, payload))
+            };
+            let all = buckets.into_par_iter().with_min_len(TOGETHER);
+            all.map(of_bucket).collect::<Result<_, StoreError>>()?
+        };
         let mut changes = Changes::default();
-        for (bucket, marks) in buckets {
-            let key = keys::by_bucket(Kind::Settled, target, bucket);
-            let payload = self.cache.get(&key).map_err(|e| self.doubt(e))?;
-            let rows = payload.map_or(Ok(Vec::new()), |payload| codec::decode(&payload));
-            let mut rows: Vec<Mark> = rows.map_err(|e| self.doubt(content(e)))?;
-            let moved: HashSet<&Anchor> = marks.iter().map(|(anchor, _)| anchor).collect();
-            rows.retain(|(anchor, ..)| !moved.contains(anchor));
-            for (anchor, settled) in marks {
-                if let Some(settled) = settled {
-                    let generation = generation_of(&inner, target, anchor.as_str());
-                    rows.push((anchor.clone(), *settled, generation));
-                }
+        for (key, payload) in marked {
+            match payload {
+                Some(payload) => changes.put(key, &payload),
+                None => changes.remove(key),
             }
-            if rows.is_empty() {
-                changes.remove(key);
-            } else {
-                changes.put(key, &codec::encode(&rows).map_err(|e| self.unencodable(e))?);
-            }
-            // Each bucket stands for itself; large batches cost memory.
-            if changes.len() >= BATCH {
+            // Each bucket stands for itself.
+            if changes.is_much() {
                 self.follow_partly(&mut inner, std::mem::take(&mut changes))?;
             }
         }
         self.follow(&mut inner, changes)
+    }
+
+    /// What a bucket is once these marks are set or removed; `None` if nothing is left in it.
+    fn marked(
+        &self,
+        inner: &Inner,
+        target: &str,
+        key: &[u8],
+        marks: &Marks<'_>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let before = self.cache.get(key).map_err(|e| self.doubt(e))?;
+        let mut rows: Vec<(&str, Settled, u64)> = Vec::new();
+        if let Some(before) = &before {
+            let moved: HashSet<&str> = marks.iter().map(|(anchor, _)| anchor.as_str()).collect();
+            rows = codec::borrow(before).map_err(|e| self.doubt(content(e)))?;
+            rows.retain(|(anchor, ..)| !moved.contains(anchor));
+        }
+        for (anchor, settled) in marks {
+            if let Some(settled) = settled {
+                let generation = generation_of(inner, target, anchor.as_str());
+                rows.push((anchor.as_str(), *settled, generation));
+            }
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let payload = codec::encode(&rows).map_err(|e| self.unencodable(e))?;
+        Ok(Some(payload))
     }
 }
 

@@ -10,13 +10,11 @@ use super::cache::{CacheError, Changes};
 use super::codec;
 use super::error::StoreError;
 use super::keys::{self, Kind};
+use super::shelves::{self, Change};
 use super::state::State;
 use super::targets::content;
 use super::types::{IndexRow, ReadCommit, SourceIndex, SourceMeta};
 use crate::model::{Anchor, Fingerprint, Identity};
-
-/// Records written in one batch. Much larger ones cost `sled` a lot of memory.
-const BATCH: usize = 256;
 
 type Rows = BTreeMap<Anchor, IndexRow>;
 
@@ -77,10 +75,8 @@ impl State {
     /// [`StoreError::Damaged`] if the record is.
     pub fn identity(&self, source: &str, anchor: &Anchor) -> Result<Option<Identity>, StoreError> {
         let _inner = self.inner()?;
-        let payload = self
-            .cache
-            .get(&keys::by_anchor(Kind::Identity, source, anchor))
-            .map_err(|e| self.doubt(e))?;
+        let key = keys::by_anchor(Kind::Identity, source, anchor);
+        let payload = shelves::get(&self.cache, &key).map_err(|e| self.doubt(e))?;
         payload
             .map(|payload| identity_of(&payload, anchor.as_str()))
             .transpose()
@@ -107,7 +103,8 @@ impl State {
         each: &mut dyn FnMut(Identity),
     ) -> Result<(), CacheError> {
         let mut awaited: HashSet<Anchor> = self.load_index(source)?.into_keys().collect();
-        self.cache.scan(
+        shelves::scan(
+            &self.cache,
             &keys::prefix(Kind::Identity, source),
             &mut |anchor, payload| {
                 let anchor = std::str::from_utf8(anchor).unwrap_or_default();
@@ -143,7 +140,7 @@ impl State {
         let ReadCommit {
             mut changed,
             rows,
-            gone,
+            mut gone,
             meta,
         } = read;
         let mut total = self.rows(source).map_err(|e| self.doubt(e))?;
@@ -154,23 +151,23 @@ impl State {
         };
         // An identity is written before its row and removed after it: a row always has its identity.
         let mut steps: BTreeMap<u32, Vec<(Anchor, Step)>> = BTreeMap::new();
-        let mut add = |anchor: Anchor, step: Step| {
-            let bucket = steps.entry(keys::bucket(&anchor)).or_default();
-            bucket.push((anchor, step));
+        let mut add = |anchor: &Anchor, step: Step| {
+            let bucket = steps.entry(keys::bucket(anchor)).or_default();
+            bucket.push((anchor.clone(), step));
         };
-        for (anchor, row) in rows {
-            add(anchor, Step::Update(row));
+        for (anchor, row) in &rows {
+            add(anchor, Step::Update(*row));
         }
-        // Neighbours together: they share pages.
         changed.sort_unstable_by(|a, b| a.0.anchor.cmp(&b.0.anchor));
-        for (identity, row) in changed {
-            let payload = codec::encode(&*identity).map_err(|e| self.unencodable(e))?;
+        writing.shelve(changed.into_iter().map(|(identity, row)| {
+            add(&identity.anchor, Step::Put(row));
             let key = keys::by_anchor(Kind::Identity, source, &identity.anchor);
-            writing.change(key, Some(&payload))?;
-            add(identity.anchor.clone(), Step::Put(row));
-        }
+            let payload = codec::encode(&*identity).map_err(|e| self.unencodable(e));
+            Ok((key, Some(payload.map_err(CacheError::Store)?)))
+        }))?;
+        gone.sort_unstable();
         for anchor in &gone {
-            add(anchor.clone(), Step::Remove);
+            add(anchor, Step::Remove);
         }
         for (bucket, steps) in steps {
             let key = keys::by_bucket(Kind::Index, source, bucket);
@@ -184,8 +181,9 @@ impl State {
             let payload = codec::encode(&rows).map_err(|e| self.unencodable(e))?;
             writing.change(key, (!rows.is_empty()).then_some(payload.as_slice()))?;
         }
-        for anchor in &gone {
-            writing.change(keys::by_anchor(Kind::Identity, source, anchor), None)?;
+        if !gone.is_empty() {
+            let key = |anchor| keys::by_anchor(Kind::Identity, source, anchor);
+            writing.shelve(gone.iter().map(|anchor| Ok((key(anchor), None))))?;
         }
         let payload = codec::encode(&(total, meta)).map_err(|e| self.unencodable(e))?;
         let Writing {
@@ -232,10 +230,29 @@ impl Writing<'_> {
             Some(payload) => self.changes.put(key, payload),
             None => self.changes.remove(key),
         }
-        if self.changes.len() < BATCH {
-            return Ok(());
+        if self.changes.is_much() {
+            let changes = std::mem::take(&mut self.changes);
+            self.write(changes)?;
         }
-        let mut changes = std::mem::take(&mut self.changes);
+        Ok(())
+    }
+
+    /// Changes identities, which come in order.
+    fn shelve(
+        &mut self,
+        identities: impl Iterator<Item = Result<Change, CacheError>>,
+    ) -> Result<(), StoreError> {
+        if !self.changes.is_empty() {
+            let changes = std::mem::take(&mut self.changes);
+            self.write(changes)?;
+        }
+        let mut write = |changes| self.write(changes).map_err(CacheError::Store);
+        let left = shelves::update(&self.state.cache, identities, &mut write);
+        self.changes = left.map_err(|e| self.state.doubt(e))?;
+        Ok(())
+    }
+
+    fn write(&self, mut changes: Changes) -> Result<(), StoreError> {
         changes.put(self.mark.clone(), &[]);
         self.state.follow_partly(&mut *self.state.inner()?, changes)
     }

@@ -24,8 +24,6 @@ const JOURNAL: &str = "journal.log";
 pub(super) const CACHE: &str = "cache";
 /// Its presence asks the next start to make the cache anew; its content says why.
 pub(super) const SUSPECT: &str = "cache.suspect";
-/// Cache records written per batch while replaying.
-const REPLAY_BATCH: usize = 2000;
 
 /// The state of one Provost: everything below one directory, held by one process.
 #[derive(Debug)]
@@ -341,7 +339,7 @@ fn replay(
     }
     let damaged =
         |e: CodecError| StoreError::damaged(&dir.join(JOURNAL), format!("cannot be replayed: {e}"));
-    let mut changes = Changes::default();
+    let mut behind = Behind::default();
     let mut missed = 0;
     journal.scan(
         &mut |entry| {
@@ -350,13 +348,10 @@ fn replay(
             if entry.seq <= from || carried {
                 return Ok(());
             }
-            let known = replay_entry(&mut changes, ledger, entry.seq, head, body);
+            let known = replay_entry(&mut behind, ledger, entry.seq, head, body);
             missed += u64::from(known.map_err(damaged)?);
-            if changes.len() >= REPLAY_BATCH {
-                // Without a stamp: after a crash the whole of it is replayed again, which changes nothing.
-                cache
-                    .apply(std::mem::take(&mut changes))
-                    .map_err(|e| fatal(dir, e))?;
+            if behind.is_much() {
+                behind.write(cache).map_err(|e| fatal(dir, e))?;
             }
             Ok(())
         },
@@ -365,6 +360,8 @@ fn replay(
     if missed == 0 && from > 0 {
         return Ok(0);
     }
+    behind.write(cache).map_err(|e| fatal(dir, e))?;
+    let mut changes = Changes::default();
     changes.stamp(&stamp).map_err(damaged)?;
     cache.commit(changes).map_err(|e| fatal(dir, e))?;
     Ok(missed)
@@ -372,7 +369,7 @@ fn replay(
 
 /// Adds what an entry changes in the cache; says whether it changes anything.
 fn replay_entry(
-    changes: &mut Changes,
+    behind: &mut Behind,
     ledger: &Ledger,
     seq: u64,
     head: Head<'_>,
@@ -411,11 +408,11 @@ fn replay_entry(
     let key = keys::by_anchor(Kind::Shadow, target, &anchor_key);
     match (shadow, ledger.live(target, anchor)) {
         (Some((generation, bytes)), Some(live)) if live.generation == generation => {
-            changes.put(key, &shadow_payload(generation, bytes));
+            behind.put(key, Some(shadow_payload(generation, bytes)));
         }
         // A later entry says something else.
         (Some(_) | None, Some(_)) => {}
-        (_, None) => changes.remove(key),
+        (_, None) => behind.put(key, None),
     }
     Ok(true)
 }

@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::files;
 use super::keys::{self, Kind};
 use super::ledger;
+use super::shelves::{self, Change};
 use super::state::{Inner, State, shadow_payload};
 use super::types::{Conclusion, Intent, OpId, ShadowMove, TargetMeta};
 use crate::model::{Anchor, Plan, Shadow};
@@ -69,7 +70,7 @@ impl State {
         let key = keys::by_anchor(Kind::Shadow, target, anchor);
         let payload = match inner.behind.get(&key) {
             Some(payload) => payload.map(<[u8]>::to_vec),
-            None => self.cache.get(&key)?,
+            None => shelves::get(&self.cache, &key)?,
         };
         match payload {
             Some(payload) => Ok(Some(Stored {
@@ -101,7 +102,8 @@ impl State {
     ) -> Result<(), StoreError> {
         self.catch_up(inner)?;
         let mut count = 0;
-        let scanned = self.cache.scan(
+        let scanned = shelves::scan(
+            &self.cache,
             &keys::prefix(Kind::Shadow, target),
             &mut |anchor, payload| {
                 let anchor = std::str::from_utf8(anchor).unwrap_or_default();
@@ -110,7 +112,10 @@ impl State {
                         "there is a shadow of {anchor} in \"{target}\" that the journal does not have"
                     )));
                 };
-                each(shadow_of(payload, live.generation, anchor)?, live.generation);
+                each(
+                    shadow_of(payload, live.generation, anchor)?,
+                    live.generation,
+                );
                 count += 1;
                 Ok(())
             },
@@ -339,18 +344,15 @@ impl Stored<'_> {
     }
 }
 
-/// A key of the cache, and what is to be under it, if anything.
-type CacheMove = (Vec<u8>, Option<Vec<u8>>);
-
 /// Journal entries of conclusions, and what each changes in the cache.
-type Ended = (Vec<Vec<u8>>, Vec<Option<CacheMove>>);
+type Ended = (Vec<Vec<u8>>, Vec<Option<Change>>);
 
 /// The journal entry of a conclusion, and what it changes in the cache.
 fn ended(
     target: &str,
     generation: u64,
     conclusion: Conclusion,
-) -> Result<(Vec<u8>, Option<CacheMove>), CodecError> {
+) -> Result<(Vec<u8>, Option<Change>), CodecError> {
     let Conclusion {
         op,
         anchor,

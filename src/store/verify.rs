@@ -3,6 +3,7 @@
 use super::entry::{self, Head, Moved};
 use super::error::StoreError;
 use super::keys::{self, Kind};
+use super::shelves;
 use super::state::{self, Inner, State, shadow_payload};
 use super::types::Verification;
 use crate::model::Anchor;
@@ -86,7 +87,7 @@ impl State {
                 *shadows += 1;
                 let same = Anchor::new(anchor).is_ok_and(|anchor| {
                     let key = keys::by_anchor(Kind::Shadow, target, &anchor);
-                    let cached = self.cache.get(&key).ok().flatten();
+                    let cached = shelves::get(&self.cache, &key).ok().flatten();
                     cached.is_some_and(|cached| cached == shadow_payload(generation, bytes))
                 });
                 if !same {
@@ -103,21 +104,33 @@ impl State {
 
     /// Every record of the cache, and how many there are.
     fn check_cache(&self, inner: &Inner, found: &mut Verification) -> Result<(), StoreError> {
-        let counts = match self.cache.check_all(&mut found.problems) {
-            Ok(counts) => counts,
-            Err(e) => {
-                found.problems.push(self.doubt(e).to_string());
-                return Ok(());
-            }
-        };
-        let of = |kind: Kind| counts.get(&(kind as u8)).copied().unwrap_or(0);
-        found.identities = of(Kind::Identity);
-        found.others = counts.values().sum::<u64>() - found.identities - of(Kind::Shadow);
+        let Verification {
+            identities,
+            others,
+            problems,
+            ..
+        } = found;
+        let mut shadows = 0;
+        let checked = self.cache.check_all(problems, &mut |kind, payload| {
+            let on_shelves = match kind {
+                kind if kind == Kind::Shadow as u8 => &mut shadows,
+                kind if kind == Kind::Identity as u8 => &mut *identities,
+                _ => {
+                    *others += 1;
+                    return Ok(());
+                }
+            };
+            *on_shelves += shelves::count(payload)?;
+            Ok(())
+        });
+        if let Err(e) = checked {
+            problems.push(self.doubt(e).to_string());
+            return Ok(());
+        }
         let expected = inner.ledger.total();
-        if of(Kind::Shadow) != expected {
-            found.problems.push(format!(
-                "the cache has {} shadows where the journal has {expected}",
-                of(Kind::Shadow)
+        if shadows != expected {
+            problems.push(format!(
+                "the cache has {shadows} shadows where the journal has {expected}"
             ));
         }
         Ok(())

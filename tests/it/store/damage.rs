@@ -12,6 +12,11 @@ use crate::support::process::await_some;
 
 type Shadows = BTreeMap<Anchor, Shadow>;
 
+/// A text so long that the shadows of a few people fill several records of the cache.
+fn long(text: &str) -> String {
+    format!("{text} {}", "x".repeat(1000))
+}
+
 /// A closed state with some history, and its shadows before and after the last conclusion.
 fn history(path: &Path) -> (Shadows, Shadows) {
     let state = hold(path).unwrap();
@@ -19,7 +24,7 @@ fn history(path: &Path) -> (Shadows, Shadows) {
         let who: Vec<usize> = (0..10).map(|n| n * (round + 1) % 30).collect();
         let intents: Vec<_> = who.iter().map(|&n| intent(n)).collect();
         let ops = state.intend("crm", 1, &intents).unwrap();
-        let text = format!("round{round}");
+        let text = long(&format!("round{round}"));
         let done = ops
             .iter()
             .zip(&who)
@@ -29,7 +34,7 @@ fn history(path: &Path) -> (Shadows, Shadows) {
     let before = all(&state, "crm").unwrap();
     let ops = state.intend("crm", 1, &[intent(1)]).unwrap();
     state
-        .conclude("crm", vec![put(Some(ops[0]), 1, "last")])
+        .conclude("crm", vec![put(Some(ops[0]), 1, &long("last"))])
         .unwrap();
     (before, all(&state, "crm").unwrap())
 }
@@ -324,12 +329,51 @@ fn a_cache_that_answers_wrongly_is_noticed_and_made_anew() {
     });
     let state = hold(&path).unwrap();
     for n in 0..30 {
-        state.conclude("crm", vec![put(None, n, "newer")]).unwrap();
+        let newer = put(None, n, &long("newer"));
+        state.conclude("crm", vec![newer]).unwrap();
     }
     let after = all(&state, "crm").unwrap();
     drop(state);
     tamper(&path, |db| drop(db.insert(&old[3].0, &old[3].1)));
     assert_eq!(judge(&path, &after, &after), "noticed", "old");
+}
+
+/// Writes every record of the cache as another version would, with its checksum.
+fn as_of_version(path: &Path, version: u8) {
+    tamper(path, |db| {
+        let records: Vec<_> = db.iter().map(Result::unwrap).collect();
+        for (key, value) in records {
+            let mut value = value[..value.len() - 4].to_vec();
+            value[0] = version;
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(&(key.len() as u64).to_le_bytes());
+            crc.update(&key);
+            crc.update(&value);
+            value.extend_from_slice(&crc.finalize().to_le_bytes());
+            db.insert(key, value).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_cache_of_an_older_version_is_made_anew_and_one_of_a_newer_version_is_left_alone() {
+    let (_root, path) = dir();
+    let (_, after) = history(&path);
+    let mut version = 0;
+    tamper(&path, |db| version = db.first().unwrap().unwrap().1[0]);
+    as_of_version(&path, version);
+    assert_eq!(judge(&path, &after, &after), "harmless");
+    as_of_version(&path, version + 1);
+    assert_eq!(judge(&path, &after, &after), "refused");
+    as_of_version(&path, version - 1);
+    let state = hold(&path).unwrap();
+    let Opened::Rebuilt { why, moved_to } = state.opened() else {
+        panic!("{:?}", state.opened());
+    };
+    assert!(why.contains("older version"), "{why}");
+    assert!(moved_to.as_ref().unwrap().exists());
+    assert_eq!(&all(&state, "crm").unwrap(), &after);
+    assert!(state.verify().unwrap().is_sound());
 }
 
 fn tamper(path: &Path, with: impl FnOnce(&sled::Db)) {
