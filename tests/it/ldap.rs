@@ -15,6 +15,7 @@ use provost::source::{self, AnchorRead, FetchRequest, GroupNeed, SourceError};
 use crate::support::{OpenLdap, SambaAd};
 
 mod absent;
+mod asked;
 mod census;
 mod connection;
 mod ds389;

@@ -34,7 +34,7 @@ fn certificates_are_verified_and_nothing_falls_back() {
     }
 }
 
-fn rcgen_ca() -> Vec<u8> {
+pub(super) fn rcgen_ca() -> Vec<u8> {
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();

@@ -19,7 +19,7 @@ const ID: &[u8] = b"00112233-4455-6677-8899-aabbccddeeff";
 /// The anchor of somebody else.
 pub(super) const OTHER_TEXT: &str = "11112233-4455-6677-8899-aabbccddeeff";
 
-fn element(tag: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn element(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match body.len() {
         n @ 0..0x80 => out.push(u8::try_from(n).unwrap()),
@@ -32,12 +32,12 @@ fn element(tag: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn message(id: u8, operation: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn message(id: u8, operation: u8, body: &[u8]) -> Vec<u8> {
     let inner = [element(2, &[id]), element(operation, body)].concat();
     element(0x30, &inner)
 }
 
-fn result(code: u8, text: &str) -> Vec<u8> {
+pub(super) fn result(code: u8, text: &str) -> Vec<u8> {
     [
         element(10, &[code]),
         element(4, b""),
@@ -46,7 +46,7 @@ fn result(code: u8, text: &str) -> Vec<u8> {
     .concat()
 }
 
-fn entry(id: u8, dn: &[u8], attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
+pub(super) fn entry(id: u8, dn: &[u8], attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
     let attribute = |(name, values): &(&str, &[&[u8]])| {
         let set: Vec<u8> = values.iter().flat_map(|v| element(4, v)).collect();
         element(
@@ -80,7 +80,7 @@ fn page_end(id: u8, cookie: &[u8]) -> Vec<u8> {
 pub(super) struct Asked<'a> {
     pub(super) id: u8,
     pub(super) operation: u8,
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 impl Asked<'_> {
@@ -149,7 +149,7 @@ pub(super) fn serve(mut script: impl FnMut(Asked<'_>) -> Vec<u8> + Send + 'stati
     }
 }
 
-fn source(server: Server) -> (SourceSettings, LdapSettings) {
+pub(super) fn source(server: Server) -> (SourceSettings, LdapSettings) {
     let (source, mut ldap) = settings(vec![server], None);
     ldap.bind_name = "cn=reader,dc=t".to_owned();
     ldap.bind_password = "secret".to_owned().into();

@@ -76,6 +76,56 @@ fn no_rename_move_or_respelling_ever_makes_a_leaver_or_a_newcomer() {
 }
 
 #[test]
+fn a_manager_stays_the_same_account_through_rename_and_move() {
+    let up = SambaAd::start(60);
+    let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));
+    house.maps("[attributes.boss]\nreference = \"manager\"\non-missing = \"omit\"\n");
+    house.approve();
+    let manager = |login: &str| up.dn_line(login).replacen("dn:", "manager:", 1);
+    up.modify(&format!(
+        "{}\nchangetype: modify\nreplace: manager\n{}\n",
+        up.dn_line("u000032"),
+        manager("u000055")
+    ));
+    let boss_is = |login: &str| {
+        let all = house.accounts();
+        let of = |login: &str| {
+            let named = |a: &&provost::model::Account| {
+                let found = a.attributes.get("login").map(ToString::to_string);
+                found.as_deref() == Some(login)
+            };
+            all.iter()
+                .find(named)
+                .unwrap_or_else(|| panic!("no {login}"))
+        };
+        let boss = of("u000032")
+            .attributes
+            .get("boss")
+            .map(ToString::to_string);
+        assert_eq!(boss, Some(of(login).id.to_string()));
+    };
+    house.finishes();
+    boss_is("u000055");
+    // Everybody of the manager's now names another DN, and nobody's account has to be told.
+    up.modify(&format!(
+        "dn: OU=Inner,{0}\nchangetype: add\nobjectClass: organizationalUnit\nou: Inner\n\n\
+         {1}\nchangetype: modrdn\nnewrdn: CN=Director\ndeleteoldrdn: 1\nnewsuperior: OU=Inner,{0}\n",
+        up.people_base,
+        up.dn_line("u000055")
+    ));
+    house.finishes();
+    boss_is("u000055");
+    up.modify(&format!(
+        "{}\nchangetype: modify\nreplace: manager\n{}\n",
+        up.dn_line("u000032"),
+        manager("u000054")
+    ));
+    house.finishes();
+    boss_is("u000054");
+    house.rests();
+}
+
+#[test]
 fn whoever_is_deleted_or_moved_out_of_the_domains_part_is_stopped_in_the_same_run() {
     let up = SambaAd::start(60);
     let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));

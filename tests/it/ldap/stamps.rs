@@ -62,6 +62,31 @@ fn what_moves_with_every_write_makes_nobody_look_changed() {
 }
 
 #[test]
+fn a_mapping_can_show_when_a_password_was_set_or_that_it_must_be() {
+    let up = SambaAd::start(60);
+    let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));
+    house.maps(
+        "[attributes.password_of]\nvalue = \"{{ pwdLastSet | date('%s') }}\"\non-missing = \"omit\"\n\
+         [attributes.must_change]\nexpression = \"pwdLastSet == '0'\"\n",
+    );
+    house.approve();
+    let mut never = 0;
+    for [login, at, must] in accounts(&house, ["login", "password_of", "must_change"]) {
+        let steps: i64 = stamp(&up, &login, "pwdLastSet").parse().unwrap();
+        never += u32::from(steps == 0);
+        // Steps of 100 ns since 1601.
+        let seconds = (steps - 116_444_736_000_000_000).div_euclid(10_000_000);
+        let expected = if steps == 0 {
+            String::new()
+        } else {
+            seconds.to_string()
+        };
+        assert_eq!((at, must), (expected, (steps == 0).to_string()), "{login}");
+    }
+    assert!(never > 0, "somebody must change the password first");
+}
+
+#[test]
 fn a_mapping_can_show_when_somebody_was_changed_and_by_which_number() {
     let up = SambaAd::start(60);
     let house = House::of_domain(&up, std::slice::from_ref(&up.people_base));
