@@ -1,15 +1,13 @@
 //! The way to an application: proxies, TLS and every kind of credentials, through the real binary to a SCIM server that
 //! nobody here wrote. What stands in between is simulated (`support/gateway.rs`).
 
-use std::fmt::Write as _;
-use std::fs;
 use std::process::{Command, Output};
 
 use base64::Engine as _;
 use serde_json::Value;
 
 use crate::support::gateway::{Admits, Gateway, Proxy};
-use crate::support::{ScimKind, ScimServer, tls};
+use crate::support::{ScimKind, ScimServer, small, tls};
 
 /// How many people.
 const PEOPLE: usize = 40;
@@ -25,25 +23,11 @@ struct Way {
 
 impl Way {
     fn to(server: ScimServer, url: &str, more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let mut ldif = "version: 1\n".to_owned();
-        for n in 0..PEOPLE {
-            write!(
-                ldif,
-                "\ndn: uid=p{n},dc=x\nobjectClass: inetOrgPerson\nentryUUID: 00000000-0000-4000-8000-{n:012}\nuid: p{n}\ncn: Person {n}\nsn: {n}\n"
-            )
-            .unwrap();
-        }
-        write("people.ldif", &ldif);
-        write("app.toml", MAPPING);
-        let path = server.base_path;
-        write(
-            "provost.toml",
-            &CONFIG
-                .replace("URL", &format!("{url}{path}"))
-                .replace("MORE", more),
-        );
+        let people = small::people((0..PEOPLE).map(|n| format!("p{n}")));
+        let folder = small::folder(&people, MAPPING, &|_| {
+            let path = server.base_path;
+            format!("type = \"scim\"\nurl = \"{url}{path}\"\n{more}\n")
+        });
         Self {
             folder,
             server,
@@ -209,26 +193,6 @@ fn a_proxy_sees_nothing_but_the_name_of_an_application_with_tls() {
         assert!(!head.to_lowercase().contains("authorization"), "{head}");
     }
 }
-
-const CONFIG: &str = r#"
-version = 1
-state-dir = "state"
-
-[[source]]
-name = "staff"
-type = "ldif"
-path = "people.ldif"
-flavour = "ldap"
-
-[[target]]
-name = "app"
-type = "scim"
-source = "staff"
-mapping = "app.toml"
-policy = "sync"
-url = "URL"
-MORE
-"#;
 
 const MAPPING: &str = r#"
 version = 1

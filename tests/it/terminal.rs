@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use provost::target::sandbox::snapshot;
 
+use crate::support::small;
+
 /// Somebody at a terminal, in front of a question.
 struct Asked {
     child: Child,
@@ -61,12 +63,10 @@ impl Asked {
 }
 
 fn company() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("people.ldif", PEOPLE);
-    write("provost.toml", CONFIG);
-    write("app.toml", MAPPING);
-    folder
+    let people = small::people(["ada", "bob"]);
+    small::folder(&people, MAPPING, &|_| {
+        "type = \"sandbox\"\npath = \"app.jsonl\"\n".to_owned()
+    })
 }
 
 fn accounts(folder: &Path) -> usize {
@@ -92,13 +92,8 @@ fn only_a_yes_at_the_terminal_applies_the_plan_that_was_shown() {
 fn a_plan_that_changed_while_somebody_thought_about_it_is_not_applied() {
     let folder = company();
     let asked = Asked::in_front_of(folder.path());
-    let more = PEOPLE.replace("ada", "eva").replace("000001", "000003");
-    let more = more.split_once("\n\n").unwrap().1;
-    fs::write(
-        folder.path().join("people.ldif"),
-        format!("{PEOPLE}\n{more}"),
-    )
-    .unwrap();
+    let more = small::people(["ada", "bob", "eva"]);
+    fs::write(folder.path().join("people.ldif"), more).unwrap();
     let (code, screen) = asked.answer("yes");
     assert_ne!(code, Some(0), "{screen}");
     assert!(screen.contains("nothing was applied"), "{screen}");
@@ -120,42 +115,6 @@ fn where_nobody_can_be_asked_nothing_is_applied() {
     assert!(said.contains("nobody can be asked here"), "{said}");
     assert_eq!(accounts(folder.path()), 0);
 }
-
-const PEOPLE: &str = "version: 1
-
-dn: uid=ada,dc=x
-objectClass: inetOrgPerson
-entryUUID: 00000000-0000-4000-8000-000000000001
-uid: ada
-cn: ada
-sn: ada
-
-dn: uid=bob,dc=x
-objectClass: inetOrgPerson
-entryUUID: 00000000-0000-4000-8000-000000000002
-uid: bob
-cn: bob
-sn: bob
-";
-
-const CONFIG: &str = r#"
-version = 1
-state-dir = "state"
-
-[[source]]
-name = "staff"
-type = "ldif"
-path = "people.ldif"
-flavour = "ldap"
-
-[[target]]
-name = "app"
-type = "sandbox"
-source = "staff"
-mapping = "app.toml"
-policy = "sync"
-path = "app.jsonl"
-"#;
 
 const MAPPING: &str = r#"
 version = 1

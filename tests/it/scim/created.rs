@@ -1,8 +1,6 @@
 //! "Created", says the application, and does not say properly what: nobody may get a second account for that. The
 //! application here keeps no name unique, so that a second request would make a second account.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,28 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{missing, page};
 use crate::http::stub::{Reply, Request, Stub, answer, json as reply};
-use crate::support::secrets;
-
-const CONFIG: &str = r#"
-version = 1
-state-dir = "state"
-
-[[source]]
-name = "staff"
-type = "ldif"
-path = "people.ldif"
-flavour = "ldap"
-
-[[target]]
-name = "app"
-type = "scim"
-source = "staff"
-mapping = "app.toml"
-policy = "sync"
-review-first-run = false
-url = "URL"
-auth = { type = "bearer", token = "TOKEN" }
-"#;
+use crate::support::{secrets, small};
 
 const MAPPING: &str = r#"
 version = 1
@@ -102,26 +79,13 @@ impl Service {
 }
 
 fn files(url: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ldif = "version: 1\n".to_owned();
-    for n in 0..PEOPLE {
-        write!(
-            ldif,
-            "\ndn: uid=p{n},dc=x\nobjectClass: inetOrgPerson\nentryUUID: 00000000-0000-4000-8000-{n:012}\nuid: p{n}\ncn: P {n}\nsn: {n}\n"
+    let people = small::people((0..PEOPLE).map(|n| format!("p{n}")));
+    small::folder(&people, MAPPING, &|folder| {
+        let token = secrets::put(folder, "token", "t");
+        format!(
+            "type = \"scim\"\nreview-first-run = false\nurl = \"{url}\"\nauth = {{ type = \"bearer\", token = \"{token}\" }}\n"
         )
-        .unwrap();
-    }
-    let config = CONFIG
-        .replace("URL", url)
-        .replace("TOKEN", &secrets::put(folder.path(), "token", "t"));
-    for (name, text) in [
-        ("people.ldif", ldif.as_str()),
-        ("app.toml", MAPPING),
-        ("provost.toml", &config),
-    ] {
-        fs::write(folder.path().join(name), text).unwrap();
-    }
-    folder
+    })
 }
 
 async fn sync(folder: &tempfile::TempDir) -> RunReport {

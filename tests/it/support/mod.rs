@@ -26,6 +26,7 @@ pub mod samba;
 pub mod scim_servers;
 pub mod secrets;
 pub mod sim;
+pub mod small;
 pub mod smtp;
 pub mod synapse;
 pub mod tls;
