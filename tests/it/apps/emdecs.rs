@@ -4,12 +4,12 @@
 mod life;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::time::{Duration, SystemTime};
+use std::fs;
+use std::time::SystemTime;
 
 use super::company::{Company, Person};
-use super::worklist::began;
-use crate::support::sim::emdecs::{Emdecs, Row, tasks};
+use super::worklist::{self, Exports};
+use crate::support::sim::emdecs::{Emdecs, Row};
 
 pub(super) type TaskRow = Row;
 
@@ -96,13 +96,6 @@ update = { count = 5000, percent = 100 }
 reactivate = { count = 5000, percent = 100 }
 "#;
 
-const USER_COLUMNS: [(&str, &str); 5] = [
-    ("email", "E-mail"),
-    ("first_name", "First Name"),
-    ("last_name", "Last Name"),
-    ("licences", "Software"),
-    ("location", "Repair Location"),
-];
 const BADGE_COLUMNS: [(&str, &str); 8] = [
     ("badge", "Employee #"),
     ("first_name", "First Name"),
@@ -135,8 +128,7 @@ pub(super) struct Story {
     pub company: Company,
     pub users: Emdecs,
     pub badges: Emdecs,
-    began: SystemTime,
-    exports: u64,
+    exports: Exports,
 }
 
 impl Story {
@@ -185,14 +177,12 @@ impl Story {
             company,
             users,
             badges,
-            began: began(),
-            exports: 0,
+            exports: Exports::begin(),
         }
     }
 
     pub(super) fn list(&self, list: List) -> Vec<Row> {
-        let path = self.company.path().join(list.folder());
-        tasks(&fs::read(path.join("worklist.csv")).unwrap())
+        worklist::list_in(&self.company, list.folder())
     }
 
     /// Does these tasks in EMDECS, in the order of the list.
@@ -201,34 +191,24 @@ impl Story {
             List::Users => &mut self.users,
             List::Badges => &mut self.badges,
         };
-        for row in rows {
-            assert_eq!(emdecs.perform(row), Ok(()), "{row:?}");
-        }
+        worklist::work(emdecs, rows);
     }
 
     pub(super) fn tick(&self, rows: &[Row]) {
-        if !rows.is_empty() {
-            let mut args = vec!["worklist", "done", "--by", "Kim"];
-            args.extend(rows.iter().map(|(id, ..)| id.as_str()));
-            self.company.run(&args, &[0]);
-        }
+        worklist::tick(&self.company, rows);
     }
 
     pub(super) fn csv(&self, list: List) -> String {
         match list {
-            List::Users => self.users.export(&USER_COLUMNS),
+            List::Users => self.users.export(&worklist::COLUMNS),
             List::Badges => self.badges.export(&BADGE_COLUMNS),
         }
     }
 
     /// Lays this text where the export is expected, newer than everything before.
     pub(super) fn lay(&mut self, list: List, text: &str) {
-        self.exports += 10;
         let path = self.company.path().join(format!("{}.csv", list.folder()));
-        fs::write(&path, text).unwrap();
-        let at = self.began + Duration::from_secs(3600 + self.exports);
-        let file = File::options().write(true).open(&path).unwrap();
-        file.set_modified(at).unwrap();
+        self.exports.lay(&path, text);
     }
 
     /// Takes the exports away: what is ticked from now on is newer than anything that they said.
@@ -263,7 +243,7 @@ impl Story {
 
     /// EMDECS has what the directory wants, and nobody else works there.
     fn everybody_is_right(&self, chapter: &str) {
-        let day = day(&self.began);
+        let day = day(&self.exports.began);
         let mut users = BTreeSet::from([SHARED.to_owned()]);
         let mut badges = BTreeSet::new();
         for person in &self.company.people {

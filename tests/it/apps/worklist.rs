@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::company::Company;
 use crate::support::sim::emdecs::{Emdecs, Row, tasks};
 
 const PEOPLE: usize = 200;
-const COLUMNS: [(&str, &str); 5] = [
+pub(super) const COLUMNS: [(&str, &str); 5] = [
     ("email", "E-mail"),
     ("first_name", "First Name"),
     ("last_name", "Last Name"),
@@ -41,12 +42,57 @@ attribute = "licences"
 stock = { EMDECSManager = 10 }
 "#;
 
+/// Exports of EMDECS, each newer than everything before.
+pub(super) struct Exports {
+    pub(super) began: SystemTime,
+    seconds: u64,
+}
+
+impl Exports {
+    pub(super) fn begin() -> Self {
+        Self {
+            began: began(),
+            seconds: 3600,
+        }
+    }
+
+    /// Lays a text where the export is expected.
+    pub(super) fn lay(&mut self, path: &Path, text: &str) {
+        self.seconds += 10;
+        fs::write(path, text).unwrap();
+        let at = self.began + Duration::from_secs(self.seconds);
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(at).unwrap();
+    }
+}
+
+/// The administrator's list in this folder.
+pub(super) fn list_in(company: &Company, folder: &str) -> Vec<Row> {
+    let path = company.path().join(folder).join("worklist.csv");
+    tasks(&fs::read(path).unwrap())
+}
+
+/// Does these tasks, in the order of the list.
+pub(super) fn work(emdecs: &mut Emdecs, rows: &[Row]) {
+    for row in rows {
+        assert_eq!(emdecs.perform(row), Ok(()), "{row:?}");
+    }
+}
+
+/// Says that these tasks are done.
+pub(super) fn tick(company: &Company, rows: &[Row]) {
+    if !rows.is_empty() {
+        let mut args = vec!["worklist", "done", "--by", "Kim"];
+        args.extend(rows.iter().map(|(id, ..)| id.as_str()));
+        company.run(&args, &[0]);
+    }
+}
+
 /// A company, EMDECS, and the administrator between them.
 struct Story {
     company: Company,
     emdecs: Emdecs,
-    exports: u64,
-    began: SystemTime,
+    exports: Exports,
 }
 
 impl Story {
@@ -67,41 +113,26 @@ impl Story {
                 &["email", "first_name", "last_name", "effective_date"],
                 &[("EMDECSManager", 10)],
             ),
-            exports: 0,
-            began: began(),
+            exports: Exports::begin(),
         }
     }
 
     fn list(&self) -> Vec<Row> {
-        tasks(&fs::read(self.company.path().join("list/worklist.csv")).unwrap())
+        list_in(&self.company, "list")
     }
 
-    /// Does these tasks, in the order of the list.
     fn work(&mut self, rows: &[Row]) {
-        for row in rows {
-            let done = self.emdecs.perform(row);
-            assert_eq!(done, Ok(()), "{row:?}");
-        }
+        work(&mut self.emdecs, rows);
     }
 
     fn tick(&self, rows: &[Row]) {
-        let mut args = vec!["worklist", "done", "--by", "Kim"];
-        args.extend(rows.iter().map(|(id, ..)| id.as_str()));
-        self.company.run(&args, &[0]);
+        tick(&self.company, rows);
     }
 
-    /// A fresh export, newer than everything before.
+    /// A fresh export.
     fn export(&mut self) {
-        self.exports += 10;
         let path = self.company.path().join("export.csv");
-        fs::write(&path, self.emdecs.export(&COLUMNS)).unwrap();
-        let at = self.began + Duration::from_secs(3600 + self.exports);
-        File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(at)
-            .unwrap();
+        self.exports.lay(&path, &self.emdecs.export(&COLUMNS));
     }
 }
 

@@ -45,7 +45,7 @@ fn a_company_lives_with_emdecs() {
 
 /// Offices, types, licences, names, and an address that two people claim.
 fn moves(story: &mut Story) {
-    let today = day(&story.began);
+    let today = day(&story.exports.began);
     story.company.person(3).office = "Depot West";
     story.company.person(90).office = "Depot West";
     story.company.person(91).title = "Parts Clerk";
