@@ -22,7 +22,7 @@ pub(super) const TOGETHER: usize = 32;
 pub(super) struct Step {
     pub change: Arc<Change>,
     pub op: OpId,
-    pub intent: Intent,
+    pub intent: Box<Intent>,
     /// The password that goes with it, sealed before the intent was journaled.
     pub password: Prepared,
 }
@@ -78,11 +78,11 @@ impl Book {
         let befores = self.shadows(changes.iter().map(|change| &change.anchor))?;
         // Whatever is to be sent is sealed before anything says that it is to be sent.
         let passwords = self.passwords.prepare(&changes, &befores, &self.state)?;
-        let intents: Vec<Intent> = changes
+        let intents: Vec<Box<Intent>> = changes
             .par_iter()
             .zip(befores)
             .with_min_len(TOGETHER)
-            .map(|(change, before)| intent(change, before, &bench))
+            .map(|(change, before)| Box::new(intent(change, before, &bench)))
             .collect();
         let ops = self
             .state
@@ -136,7 +136,7 @@ impl Book {
     pub(super) fn shadows<'a>(
         &self,
         anchors: impl Iterator<Item = &'a Anchor>,
-    ) -> Result<Vec<Option<Shadow>>, StoreError> {
+    ) -> Result<Vec<Option<Box<Shadow>>>, StoreError> {
         self.state.shadows_of(&self.target, anchors)
     }
 }

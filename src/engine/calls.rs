@@ -106,8 +106,8 @@ impl Caller {
     async fn one(self: Arc<Self>, step: Step) -> Vec<Done> {
         let bench = self.book.bench();
         let performed = match self.hold_back() {
-            Some(why) => not_begun(step.intent, &why),
-            None => perform(&step.change, step.intent, step.password.as_ref(), &bench).await,
+            Some(why) => not_begun(*step.intent, &why),
+            None => perform(&step.change, *step.intent, step.password.as_ref(), &bench).await,
         };
         vec![self.done(step.change, step.op, performed)]
     }
@@ -125,12 +125,12 @@ impl Caller {
         let mut done = Vec::with_capacity(steps.len());
         for step in steps {
             let performed = match (&held_back, answers.next()) {
-                (Some(why), _) => not_begun(step.intent, why),
+                (Some(why), _) => not_begun(*step.intent, why),
                 (None, answer) => {
                     let unsaid =
                         || Err(ConnectorError::Ambiguous("there was no answer".to_owned()));
                     let answer = answer.unwrap_or_else(unsaid);
-                    judge(&step.change, step.intent, answer.map(Some), &bench)
+                    judge(&step.change, *step.intent, answer.map(Some), &bench)
                 }
             };
             done.push(self.done(step.change, step.op, performed));

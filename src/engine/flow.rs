@@ -302,7 +302,7 @@ impl OneTarget<'_> {
             .map(|shadow| Conclusion {
                 op: None,
                 anchor: shadow.anchor.clone(),
-                shadow: ShadowMove::Put(shadow.clone()),
+                shadow: ShadowMove::Put(Box::new(shadow.clone())),
                 result: "observed".to_owned(),
             })
             .collect();

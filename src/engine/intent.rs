@@ -8,7 +8,7 @@ use crate::model::{AccountId, Action, Change, How, Life, Origin, Shadow, Value};
 use crate::store::{Entitling, Intent};
 
 /// The intent of a change: enough to find out after a crash what became of it.
-pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>) -> Intent {
+pub(super) fn intent(change: &Change, before: Option<Box<Shadow>>, bench: &Bench<'_>) -> Intent {
     let mut keys = std::collections::BTreeMap::new();
     if change.action == Action::Create {
         for name in bench.mapping.identifying() {
@@ -26,7 +26,7 @@ pub(super) fn intent(change: &Change, before: Option<Shadow>, bench: &Bench<'_>)
             .or_else(|| before.as_ref()?.account.clone()),
         keys,
         summary: summary(change),
-        after: intended(change, before.as_ref(), bench),
+        after: Box::new(intended(change, before.as_deref(), bench)),
         before,
     }
 }

@@ -90,7 +90,7 @@ fn ended(members: &[Member], answers: &Answers, book: &Book) -> Result<Vec<Done>
     let anchors = members.iter().map(|member| &member.change.anchor);
     let befores = book.shadows(anchors)?;
     let bench = book.bench();
-    let one = |(member, before): (&Member, Option<Shadow>)| Done {
+    let one = |(member, before): (&Member, Option<Box<Shadow>>)| Done {
         change: Arc::clone(&member.change),
         op: member.op,
         performed: member.outcome(before, answers, &bench),
@@ -193,7 +193,12 @@ fn group<'a, 'n>(
 
 impl Member {
     /// What one person's groups say together: what was confirmed is recorded, what failed is tried again.
-    fn outcome(&self, before: Option<Shadow>, answers: &Answers, bench: &Bench<'_>) -> Performed {
+    fn outcome(
+        &self,
+        before: Option<Box<Shadow>>,
+        answers: &Answers,
+        bench: &Bench<'_>,
+    ) -> Performed {
         let Some(id) = &self.account else {
             let error = ConnectorError::NotFound("the account has no id".to_owned());
             return failed(&intent(&self.change, before, bench), &error, bench);

@@ -102,7 +102,7 @@ impl Passwords {
     pub(super) fn prepare(
         &self,
         changes: &[Arc<Change>],
-        befores: &[Option<Shadow>],
+        befores: &[Option<Box<Shadow>>],
         state: &State,
     ) -> Result<Vec<Prepared>, StoreError> {
         let mut making = Making::default();

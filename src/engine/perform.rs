@@ -309,7 +309,7 @@ fn confirmed(
     // A step that leaves the account as it is confirms that we know how it is.
     shadow.life = Life::Live;
     let (status, result) = if let Some(why) = missing {
-        shadow.password = pending(before.as_ref(), shadow.password);
+        shadow.password = pending(before.as_deref(), shadow.password);
         if matches!(why, ConnectorError::Rejected(_)) {
             // What was refused is not sent again.
             shadow.password = password::refused(PasswordStep::Initial, shadow.password);
@@ -343,7 +343,7 @@ pub(super) fn pending(before: Option<&Shadow>, after: Password) -> Password {
     }
 }
 
-fn put(mut shadow: Shadow, what: String, result: String, bench: &Bench<'_>) -> ShadowMove {
+fn put(mut shadow: Box<Shadow>, what: String, result: String, bench: &Bench<'_>) -> ShadowMove {
     shadow.remember(Effect {
         at: bench.now,
         what,
@@ -380,7 +380,7 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
             )
         }
         (ConnectorError::Ambiguous(_), before) => {
-            let (shadow, open) = unknown(intent, before.as_ref(), doing.clone());
+            let (shadow, open) = unknown(intent, before.as_deref(), doing.clone());
             let status = if open {
                 ChangeStatus::Unconfirmed(text.clone())
             } else {
@@ -397,7 +397,7 @@ pub(super) fn failed(intent: &Intent, error: &ConnectorError, bench: &Bench<'_>)
             )
         }
         (_, Some(before)) => {
-            let shadow = turned_down(intent, before, error);
+            let shadow = Box::new(turned_down(intent, before, error));
             (
                 refusal(error, text.clone()),
                 put(shadow, doing, text, bench),
@@ -429,10 +429,10 @@ pub(super) fn refusal(error: &ConnectorError, text: String) -> ChangeStatus {
 
 /// After a lost answer: what is believed, and whether the account must be read before anything else is decided.
 /// Where a repetition is harmless, repeating is better than asking.
-fn unknown(intent: &Intent, before: Option<&Shadow>, doing: String) -> (Shadow, bool) {
+fn unknown(intent: &Intent, before: Option<&Shadow>, doing: String) -> (Box<Shadow>, bool) {
     let mut shadow = in_doubt(intent)
         .or_else(|| before.cloned())
-        .unwrap_or_else(|| intent.after.clone());
+        .map_or_else(|| intent.after.clone(), Box::new);
     let harmless = match first(intent) {
         Some((How::RevokeSessions | How::Reassign(_) | How::RemoveEntitlements, _)) => true,
         Some((How::Deactivate | How::BlockLogin | How::FuzzPassword, _)) | None => false,

@@ -137,10 +137,8 @@ fn is_about_one(error: &ConnectorError) -> bool {
 
 /// The shadow of somebody whose account may or may not be as intended.
 fn doubtful(intent: &Intent) -> Shadow {
-    let mut shadow = intent
-        .before
-        .clone()
-        .unwrap_or_else(|| intent.after.clone());
+    let known = intent.before.as_deref().unwrap_or(&intent.after);
+    let mut shadow = known.clone();
     shadow.life = Life::Unconfirmed {
         doing: intent.summary.clone(),
     };
@@ -158,10 +156,9 @@ pub(super) fn record(
         .map(|found| Conclusion {
             op: found.known.then_some(found.op),
             anchor: found.anchor.clone(),
-            shadow: found
-                .shadow
-                .clone()
-                .map_or(ShadowMove::Remove, ShadowMove::Put),
+            shadow: found.shadow.clone().map_or(ShadowMove::Remove, |shadow| {
+                ShadowMove::Put(Box::new(shadow))
+            }),
             result: if found.known {
                 "resolved by reading".to_owned()
             } else {
@@ -186,9 +183,9 @@ async fn resolve(
         Some(id) => reader.get(id).await?,
         None => match search(intent, reader).await? {
             Search::One(account) => Some(*account),
-            Search::None => return Ok(intent.before.clone()),
+            Search::None => return Ok(intent.before.as_deref().cloned()),
             Search::Several => {
-                let mut shadow = intent.after.clone();
+                let mut shadow = Shadow::clone(&intent.after);
                 shadow.life = Life::Unconfirmed {
                     doing: intent.summary.clone(),
                 };
@@ -198,13 +195,13 @@ async fn resolve(
     };
     let mut shadow = match (&account, &intent.before) {
         (Some(account), Some(before)) if !took_effect(intent, account) => {
-            in_doubt(intent).unwrap_or_else(|| before.clone())
+            in_doubt(intent).unwrap_or_else(|| Shadow::clone(before))
         }
-        (Some(_) | None, _) => intent.after.clone(),
+        (Some(_) | None, _) => Shadow::clone(&intent.after),
     };
     if matches!(intent.action, Action::Create | Action::Update) {
         // Nobody knows whether it was set: the same one is set again.
-        shadow.password = pending(intent.before.as_ref(), shadow.password);
+        shadow.password = pending(intent.before.as_deref(), shadow.password);
     }
     match &account {
         Some(account) => {
@@ -259,10 +256,10 @@ fn entitlements(intent: &Intent, account: &Account, shadow: &mut Shadow) {
     }
     let ours = |shadow: &Shadow| shadow.entitlements.clone();
     let mut possible = ours(&intent.after);
-    possible.extend(intent.before.as_ref().map(ours).unwrap_or_default());
+    possible.extend(intent.before.as_deref().map(ours).unwrap_or_default());
     shadow.entitlements = match &account.entitlements {
         Some(held) => possible.intersection(held).cloned().collect(),
-        None => intent.before.as_ref().map(ours).unwrap_or_default(),
+        None => intent.before.as_deref().map(ours).unwrap_or_default(),
     };
 }
 

@@ -178,7 +178,7 @@ pub(super) fn first(intent: &Intent) -> Option<(&How, bool)> {
 /// `None` if the account tells, or repeating is all there is to it.
 pub(super) fn in_doubt(intent: &Intent) -> Option<Shadow> {
     let (step, closes) = first(intent)?;
-    let before = intent.before.as_ref()?;
+    let before = intent.before.as_deref()?;
     let mut shadow = before.clone();
     match step {
         How::FuzzPassword => {

@@ -39,8 +39,9 @@ pub struct Entitling<'a> {
 impl Entitling<'_> {
     /// The same as an intent, with the shadow as it is.
     fn intent(self, before: Option<Shadow>) -> Intent {
+        let before = before.map(Box::new);
         let anchor = self.anchor.into_owned();
-        let fresh = || Shadow::new(anchor.clone(), String::new(), Origin::Adopted);
+        let fresh = || Box::new(Shadow::new(anchor.clone(), String::new(), Origin::Adopted));
         let mut after = before.clone().unwrap_or_else(fresh);
         after.label = self.label.into_owned();
         let account = self.account.map(Cow::into_owned);

@@ -1,5 +1,7 @@
 //! Shadows, settled marks, intents and conclusions of targets.
 
+use std::borrow::Borrow;
+
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
     ParallelIterator as _,
@@ -42,14 +44,17 @@ impl State {
         &self,
         target: &str,
         anchors: impl Iterator<Item = &'a Anchor>,
-    ) -> Result<Vec<Option<Shadow>>, StoreError> {
+    ) -> Result<Vec<Option<Box<Shadow>>>, StoreError> {
         let stored = {
             let inner = self.inner()?;
             anchors
                 .map(|anchor| self.stored_shadow(&inner, target, anchor))
                 .collect::<Result<Vec<_>, _>>()
         };
-        let read = |stored: &Option<Stored<'_>>| stored.as_ref().map(Stored::read).transpose();
+        let read = |stored: &Option<Stored<'_>>| {
+            let shadow = stored.as_ref().map(Stored::read).transpose()?;
+            Ok(shadow.map(Box::new))
+        };
         let shadows = stored.and_then(|stored| {
             let all = stored.par_iter().with_min_len(TOGETHER);
             all.map(read).collect()
@@ -156,19 +161,20 @@ impl State {
     /// # Errors
     /// When it cannot be made durable; after [`StoreError::Full`] the same conclusions may be given again.
     pub fn conclude(&self, target: &str, conclusions: Vec<Conclusion>) -> Result<(), StoreError> {
-        self.turn(target, conclusions, 0, &[]).map(|_none| ())
+        self.turn::<Intent>(target, conclusions, 0, &[])
+            .map(|_none| ())
     }
 
     /// As [`Self::conclude`] and then [`Self::intend`], made durable together.
     ///
     /// # Errors
     /// As both; if there is no space for what is to be begun, the conclusions are durable all the same.
-    pub fn turn(
+    pub fn turn<I: Borrow<Intent> + Sync>(
         &self,
         target: &str,
         conclusions: Vec<Conclusion>,
         run: u64,
-        intents: &[Intent],
+        intents: &[I],
     ) -> Result<Vec<OpId>, StoreError> {
         if conclusions.is_empty() && intents.is_empty() {
             return Ok(Vec::new());
@@ -201,11 +207,11 @@ impl State {
         target: &str,
         run: u64,
         ops: &[OpId],
-        intents: &[Intent],
+        intents: &[impl Borrow<Intent> + Sync],
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let pairs = ops.par_iter().zip(intents).with_min_len(TOGETHER);
         pairs
-            .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent)))
+            .map(|(&op, intent)| entry::write(Head::Begun { target, op }, &(run, intent.borrow())))
             .collect::<Result<_, _>>()
             .map_err(|e| self.unencodable(e))
     }

@@ -129,20 +129,16 @@ pub struct Intent {
     /// For people to read.
     pub summary: String,
     /// The shadow before.
-    pub before: Option<Shadow>,
+    pub before: Option<Box<Shadow>>,
     /// The shadow as it will be if the operation takes effect exactly as planned.
-    pub after: Shadow,
+    pub after: Box<Shadow>,
 }
 
 /// What becomes of a shadow.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every move is a Put; boxing it would only add an allocation"
-)]
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ShadowMove {
     /// It is now this. Its anchor must be the conclusion's.
-    Put(Shadow),
+    Put(Box<Shadow>),
     /// It is removed.
     Remove,
     /// It stays as it is.

@@ -60,7 +60,7 @@ fn intent(n: usize) -> Intent {
         keys: BTreeMap::from([("userName".to_owned(), Value::Text(format!("p{n}")))]),
         summary: format!("create p{n}"),
         before: None,
-        after: shadow(n, &format!("p{n}")),
+        after: Box::new(shadow(n, &format!("p{n}"))),
     }
 }
 
@@ -68,7 +68,7 @@ fn put(op: Option<OpId>, n: usize, text: &str) -> Conclusion {
     Conclusion {
         op,
         anchor: anchor(n),
-        shadow: ShadowMove::Put(shadow(n, text)),
+        shadow: ShadowMove::Put(Box::new(shadow(n, text))),
         result: "done".to_owned(),
     }
 }

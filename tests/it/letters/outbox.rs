@@ -93,7 +93,7 @@ fn leave(
     let conclusion = Conclusion {
         op: None,
         anchor: who,
-        shadow: ShadowMove::Put(shadow),
+        shadow: ShadowMove::Put(Box::new(shadow)),
         result: "set".to_owned(),
     };
     session.state.conclude("app", vec![conclusion]).unwrap();

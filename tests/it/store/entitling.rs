@@ -36,7 +36,7 @@ fn they_are_open_until_concluded_with_the_shadow_as_it_is_then() {
         let conclusion = Conclusion {
             op,
             anchor: anchor(1),
-            shadow: ShadowMove::Put(shadow.clone()),
+            shadow: ShadowMove::Put(Box::new(shadow.clone())),
             result: "done".to_owned(),
         };
         state.conclude("crm", vec![conclusion]).unwrap();
@@ -49,8 +49,8 @@ fn they_are_open_until_concluded_with_the_shadow_as_it_is_then() {
         account: Some(AccountId("u-1".to_owned())),
         keys: std::collections::BTreeMap::new(),
         summary: "entitle".to_owned(),
-        after: before.clone(),
-        before: Some(before.clone()),
+        after: Box::new(before.clone()),
+        before: Some(Box::new(before.clone())),
     };
     "Person One".clone_into(&mut expected.after.label);
     expected.after.entitlements = names(&["new", "other"]);
@@ -66,7 +66,7 @@ fn they_are_open_until_concluded_with_the_shadow_as_it_is_then() {
     };
     conclude(&before, None);
     expected.after.life = before.life.clone();
-    expected.before = Some(before);
+    expected.before = Some(Box::new(before));
     let open = vec![(op, expected)];
     assert_eq!(state.open_intents("crm").unwrap(), open);
 

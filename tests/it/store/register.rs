@@ -58,7 +58,7 @@ fn the_register_says_what_the_shadows_say() {
     };
     let moves = [
         (2, ShadowMove::Remove),
-        (3, ShadowMove::Put(buried)),
+        (3, ShadowMove::Put(Box::new(buried))),
         (4, ShadowMove::Keep),
     ];
     let mut second: Vec<Conclusion> = moves
