@@ -44,6 +44,14 @@ pub(super) fn sync(
     block_on(crate::engine::sync(session, request))
 }
 
+/// The outcome of a report that was the last thing to be done: it goes with the process, which ends faster than a report
+/// of a whole company is taken apart, change by change.
+pub(super) fn ended(report: RunReport) -> Outcome {
+    let outcome = report.outcome();
+    std::mem::forget(report);
+    outcome
+}
+
 /// Runs to the end on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, EngineError>>) -> Result<T, Stop> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -45,8 +45,9 @@ fn of(session: &Session, args: &Targets, global: &Global, out: &mut Out) -> Resu
     let report = engine::plan(session, &request, global)?;
     show::run_report(&report, About::Plan, out)?;
     show::into_files(&report, &session.config, &args.files)?;
+    let digest = show::only_plan(&report).map(|plan| plan.digest().short().to_owned());
     Ok(Seen {
-        outcome: report.outcome(),
-        digest: show::only_plan(&report).map(|plan| plan.digest().short().to_owned()),
+        outcome: engine::ended(report),
+        digest,
     })
 }

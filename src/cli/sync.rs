@@ -22,5 +22,5 @@ pub(super) fn run(args: &Targets, global: &Global, out: &mut Out) -> Result<Outc
     let report = engine::sync(&session, &request, global)?;
     show::run_report(&report, About::Run, out)?;
     show::into_files(&report, &session.config, &args.files)?;
-    Ok(report.outcome())
+    Ok(engine::ended(report))
 }
