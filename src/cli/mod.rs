@@ -15,6 +15,7 @@ mod files;
 mod freeze;
 mod load;
 mod logs;
+mod memory;
 mod orders;
 mod out;
 mod overrides;
@@ -55,6 +56,7 @@ pub fn run() -> ExitCode {
         );
     }
     logs::start(&cli);
+    memory::page_by_page();
     let mut out = Out::new(&cli.global);
     match dispatch(&cli, &mut out) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
