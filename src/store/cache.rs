@@ -22,7 +22,7 @@ const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Bytes, and values, that are written in one batch.
-const BATCH: usize = 256 << 10;
+const BATCH: usize = 128 << 10;
 const MANY: usize = 256;
 
 const STAMP: &[u8] = b"!stamp";
@@ -228,7 +228,6 @@ impl Cache {
     /// Makes changes as one, and durable together with all before them.
     pub(super) fn commit(&self, changes: Changes) -> Result<(), CacheError> {
         self.apply(changes)?;
-        guarded(&self.dir, || self.db.flush())?;
         self.sync().map_err(CacheError::Store)
     }
 
@@ -241,7 +240,13 @@ impl Cache {
                 None => batch.remove(key),
             }
         }
-        guarded(&self.dir, || self.db.apply_batch(batch))
+        guarded(&self.dir, || {
+            self.db.apply_batch(batch)?;
+            // Not for durability. `sled` writes with seven threads, and waits for ever if all of them wait for the writer
+            // while the writer waits for one of them to cut the file: so never leave many writes to them.
+            self.db.flush()?;
+            Ok(())
+        })
     }
 
     /// What `sled` leaves to the operating system: its file, large values in files of their own, and their names.
