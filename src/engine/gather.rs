@@ -1,8 +1,11 @@
 //! Brings together everything a plan is made from. Reads only: it is handed an [`AccountReader`] and nothing that writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
 use sha2::{Digest as _, Sha256};
 
 use super::EngineError;
@@ -11,16 +14,17 @@ use super::look::{correct, is_known, look};
 use super::marks::{Marked, Marks};
 use super::orders::{Orders, orders};
 use super::recover::Recovered;
-use super::snapshot::{Snapshot, Standing};
+use super::shadows::Shadows;
+use super::snapshot::{Snapshot, Somebody, Standing};
 use crate::config::TargetSpec;
-use crate::model::{Anchor, Basis, Fingerprint, Identity, Override, Shadow};
+use crate::model::{Anchor, Basis, Fingerprint, Identity, Override, Shadow, Suspensions};
 use crate::reconcile::access::{Access, Judge, Pace};
-use crate::reconcile::{Person, Presence, Reference, Register, Situation, name_of};
-use crate::store::{RegisterRow, Settled, State};
+use crate::reconcile::{Person, Presence, Reference, Situation};
+use crate::store::{Settled, State};
 use crate::target::AccountReader;
 
-/// If more than one person in so many is decided about, reading all shadows in a row is cheaper than reading each.
-const MANY: u64 = 4;
+/// So many people at least are worth another thread.
+const TOGETHER: usize = 512;
 
 /// How the target is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,8 +36,8 @@ pub enum View {
     Reconcile,
 }
 
-/// What each person's settlement rests on.
-pub(super) type Digests = HashMap<Anchor, Rests>;
+/// What each person's settlement rests on, in the order of their anchors.
+pub(super) type Digests = Vec<(Anchor, Rests)>;
 
 /// What the settlement of a person rests on: the directory and the configuration, and the operators' orders.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,17 +101,13 @@ pub(super) async fn gather<'a>(
     let first = meta.last_list_at.is_none();
     let listing = inputs.view == View::Reconcile || first;
     let orders = orders(inputs.state, &inputs.spec.name, inputs.now)?;
-    let (due, mut digests) = undecided(inputs, listing, &orders)?;
-    let untouched = inputs
-        .snapshot
-        .everybody()
-        .count()
-        .saturating_sub(due.len());
+    let due = undecided(inputs, listing, &orders)?;
+    let untouched = inputs.snapshot.len().saturating_sub(due.len());
     let mut shadows = Shadows::default();
     if !due.is_empty() || listing {
         shadows = Shadows::read(inputs, &due, listing)?;
     }
-    let mut people = gather_people(inputs, due, listing, &orders, &mut digests, &mut shadows)?;
+    let (mut people, digests) = gather_people(inputs, due, listing, &orders, &mut shadows)?;
     let everybody = people.len();
     if inputs.known_only {
         people.retain(|person| is_known(person, inputs));
@@ -153,45 +153,88 @@ pub(super) async fn gather<'a>(
     })
 }
 
-/// Everybody who must be decided about, with what is known of them.
+/// Somebody who must be decided about, and how they appear in the snapshot if they do.
+pub(super) type Due<'a> = (Anchor, Option<Somebody<'a>>, Rests);
+
+/// Everybody who must be decided about, with what is known of them, in the order of their anchors.
 fn gather_people(
     inputs: &Inputs<'_>,
-    due: Vec<Anchor>,
+    due: Vec<Due<'_>>,
     listing: bool,
     orders: &Orders,
-    digests: &mut Digests,
     shadows: &mut Shadows,
-) -> Result<Vec<Person>, EngineError> {
-    let mut people = Vec::with_capacity(due.len());
-    let confirm = confirm(inputs.spec);
-    let mut asked = Asked {
+) -> Result<(Vec<Person>, Digests), EngineError> {
+    let asked = || Asked {
         judge: inputs.spec.access.at(inputs.now),
         edges: BTreeMap::new(),
         orders,
     };
-    for anchor in due {
-        let presence = inputs.snapshot.presence(&anchor, confirm, inputs.state)?;
-        let shadow = shadows.by_anchor.remove(&anchor);
-        let early = digests.get(&anchor).and_then(|rests| rests.early);
-        let mut person = person(anchor, presence, shadow, early, inputs, &mut asked)?;
-        if let Some(rests) = digests.get_mut(&person.anchor) {
-            let access = &person.access;
-            if !access.is_early() && rests.early.take().is_some() {
-                rests.foretold &= !rests.chosen;
-            }
-            rests.closes = access.next.filter(|_| access.open);
-            person.foretold = rests.foretold;
-        }
-        people.push(person);
+    let theirs = shadows.take_of(&due);
+    let failed = OnceLock::new();
+    let (mut people, mut digests) = (Vec::new(), Vec::new());
+    due.into_par_iter()
+        .zip(theirs)
+        .with_min_len(TOGETHER)
+        .map_init(asked, |asked, (due, shadow)| {
+            let anchor = due.0.clone();
+            let (person, rests) = one(inputs, due, shadow, asked).unwrap_or_else(|error| {
+                // The first is told; what was gathered is of no use then.
+                drop(failed.set(error));
+                (nobody(anchor.clone()), Rests::default())
+            });
+            (person, (anchor, rests))
+        })
+        .unzip_into_vecs(&mut people, &mut digests);
+    if let Some(error) = failed.into_inner() {
+        return Err(error);
     }
     if listing {
         // People whose accounts we manage and whom this source never returned.
+        let mut asked = asked();
         for (anchor, shadow) in std::mem::take(&mut shadows.by_anchor) {
             let (presence, shadow) = (Presence::Unproven, Some(shadow));
             people.push(person(anchor, presence, shadow, None, inputs, &mut asked)?);
         }
     }
-    Ok(people)
+    Ok((people, digests))
+}
+
+/// Somebody of whom nothing is known.
+fn nobody(anchor: Anchor) -> Person {
+    Person {
+        anchor,
+        presence: Presence::Unproven,
+        shadow: None,
+        imposed: Suspensions::new(),
+        imposed_until: None,
+        access: Access::default(),
+        foretold: false,
+    }
+}
+
+/// Somebody who must be decided about, with what is known of them.
+fn one<'a>(
+    inputs: &Inputs<'a>,
+    (anchor, somebody, mut rests): Due<'_>,
+    shadow: Option<Shadow>,
+    asked: &mut Asked<'a>,
+) -> Result<(Person, Rests), EngineError> {
+    let presence = match &somebody {
+        Some(somebody) => {
+            let confirm = confirm(inputs.spec);
+            inputs.snapshot.presence(somebody, confirm, inputs.state)?
+        }
+        // We have an account for somebody this source never returned: no proof of anything.
+        None => Presence::Unproven,
+    };
+    let mut person = person(anchor, presence, shadow, rests.early, inputs, asked)?;
+    let access = &person.access;
+    if !access.is_early() && rests.early.take().is_some() {
+        rests.foretold &= !rests.chosen;
+    }
+    rests.closes = access.next.filter(|_| access.open);
+    person.foretold = rests.foretold;
+    Ok((person, rests))
 }
 
 /// What windows and orders are asked of.
@@ -271,51 +314,64 @@ pub(super) fn confirm(spec: &TargetSpec) -> u8 {
         .max(1)
 }
 
-/// Who must be decided about: everybody whose settlement does not rest on what is true now.
-fn undecided(
-    inputs: &Inputs<'_>,
+/// Who must be decided about: everybody whose settlement does not rest on what is true now, in the order of their anchors.
+fn undecided<'a>(
+    inputs: &Inputs<'a>,
     listing: bool,
     orders: &Orders,
-) -> Result<(Vec<Anchor>, Digests), EngineError> {
+) -> Result<Vec<Due<'a>>, EngineError> {
     let confirm = confirm(inputs.spec);
     let context = Sha256::new_with_prefix(inputs.config.as_bytes());
-    let rests = |anchor: &str, standing, fingerprint| Rests {
-        digest: rests_on(context.clone(), standing, confirm, fingerprint),
-        orders: of_orders(orders.get(anchor)),
+    let rests = |somebody: &Somebody<'_>| Rests {
+        digest: rests_on(
+            context.clone(),
+            somebody.standing,
+            confirm,
+            somebody.fingerprint,
+        ),
+        orders: of_orders(orders.get(somebody.anchor)),
         ..Rests::default()
     };
     let mut marks = Marks::new(inputs.snapshot.len(), inputs.now, inputs.pace);
     inputs
         .state
         .each_settled(&inputs.spec.name, &mut |anchor, settled| {
-            if let Some((number, standing, fingerprint)) = inputs.snapshot.find(anchor) {
-                let rests = rests(anchor, standing, fingerprint);
-                marks.enter(number, anchor, &settled, &rests);
+            if let Some(somebody) = inputs.snapshot.find(anchor) {
+                marks.enter(somebody.number, anchor, &settled, &rests(&somebody));
             }
         })?;
     marks.begin_early();
-    let mut due = Vec::new();
-    let mut digests = HashMap::new();
-    for (number, anchor, standing, fingerprint) in inputs.snapshot.numbered() {
-        let mark = marks.of(number);
-        if mark == Marked::Settled && !listing {
-            continue;
-        }
-        due.push(anchor.clone());
-        let mut rests = rests(anchor.as_str(), standing, fingerprint);
+    let is_due = |one: &Somebody<'_>| listing || marks.of(one.number) != Marked::Settled;
+    let mut found: Vec<Somebody<'_>> = inputs.snapshot.everybody().filter(is_due).collect();
+    found.par_sort_unstable_by(|a, b| a.anchor.cmp(b.anchor));
+    let due = |somebody: Somebody<'a>| {
+        let mark = marks.of(somebody.number);
+        let mut rests = rests(&somebody);
         rests.chosen = mark == Marked::Early;
         rests.foretold = rests.chosen || mark == Marked::Foretold;
-        rests.early = marks.early(number);
-        digests.insert(anchor.clone(), rests);
-    }
+        rests.early = marks.early(somebody.number);
+        (somebody.anchor.clone(), Some(somebody), rests)
+    };
+    let mut due: Vec<Due<'_>> = found
+        .into_par_iter()
+        .with_min_len(TOGETHER)
+        .map(due)
+        .collect();
     // Unfinished business is looked at whatever else is true.
-    for found in inputs.recovered {
-        if !digests.contains_key(&found.anchor) {
-            due.push(found.anchor.clone());
-            digests.insert(found.anchor.clone(), Rests::default());
-        }
+    let is_due = |anchor: &Anchor| {
+        due.binary_search_by(|(other, ..)| other.cmp(anchor))
+            .is_ok()
+    };
+    let others = inputs.recovered.iter().map(|found| &found.anchor);
+    let others: BTreeSet<&Anchor> = others.filter(|anchor| !is_due(anchor)).collect();
+    if !others.is_empty() {
+        due.extend(others.into_iter().map(|anchor| {
+            let somebody = inputs.snapshot.find(anchor.as_str());
+            (anchor.clone(), somebody, Rests::default())
+        }));
+        due.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     }
-    Ok((due, digests))
+    Ok(due)
 }
 
 /// A changed order makes its person be decided about again, although nothing else changed.
@@ -352,74 +408,6 @@ fn rests_on(
     let mut digest = [0; 16];
     digest.copy_from_slice(context.finalize().get(..16).unwrap_or(&[0; 16]));
     digest
-}
-
-/// The shadows of the people to decide about, and what all shadows of the target say together.
-#[derive(Default)]
-struct Shadows {
-    by_anchor: BTreeMap<Anchor, Shadow>,
-    register: Register,
-}
-
-impl Shadows {
-    /// Reads the shadows of these people at least; all of them if they are many anyway, or if everybody is asked for.
-    fn read(inputs: &Inputs<'_>, due: &[Anchor], everybody: bool) -> Result<Self, EngineError> {
-        let (state, target) = (inputs.state, &inputs.spec.name);
-        let mut all = Self::default();
-        if everybody || due.len() as u64 > state.shadow_count(target)? / MANY {
-            state.shadows(target, &mut |shadow| {
-                all.by_anchor.insert(shadow.anchor.clone(), shadow);
-            })?;
-        } else {
-            for anchor in due {
-                if let Some(shadow) = state.shadow(target, anchor)? {
-                    all.by_anchor.insert(anchor.clone(), shadow);
-                }
-            }
-        }
-        let rules = inputs.spec.mapping.rules().iter();
-        let unique: Vec<String> = rules.filter(|r| r.unique).map(|r| r.name.clone()).collect();
-        let resolved: BTreeSet<&Anchor> = inputs.recovered.iter().map(|r| &r.anchor).collect();
-        state.register(target, &unique, &mut |anchor, row| {
-            if !resolved.contains(&anchor) {
-                all.enter(&anchor, &row, &unique);
-            }
-        })?;
-        for found in inputs.recovered {
-            match &found.shadow {
-                Some(shadow) => all.by_anchor.insert(found.anchor.clone(), shadow.clone()),
-                None => all.by_anchor.remove(&found.anchor),
-            };
-        }
-        // An account can have more than one unfinished operation; what the last one found is the truth for all.
-        for anchor in resolved {
-            if let Some(shadow) = all.by_anchor.get(anchor) {
-                let row = RegisterRow::of(shadow, &unique);
-                all.enter(anchor, &row, &unique);
-            }
-        }
-        Ok(all)
-    }
-
-    /// Adds what one shadow says to what all say together.
-    fn enter(&mut self, anchor: &Anchor, row: &RegisterRow, unique: &[String]) {
-        let Some(account) = &row.account else {
-            return;
-        };
-        let register = &mut self.register;
-        register.owners.insert(account.clone(), anchor.clone());
-        if row.buried {
-            // It holds no name any more, and it is no part of what percentages are of.
-            return;
-        }
-        register.managed += 1;
-        for (name, value) in unique.iter().zip(&row.values) {
-            if let Some(value) = value {
-                let name = name_of(name, value);
-                register.names.insert(name, anchor.clone());
-            }
-        }
-    }
 }
 
 /// Resolves the DNs that attributes refer to.

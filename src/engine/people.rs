@@ -65,15 +65,15 @@ impl Session {
         each: &mut (dyn FnMut(Identity) + Send),
     ) -> Result<(), EngineError> {
         let snapshot = self.fetch(source).await?;
-        for (anchor, standing, _fingerprint) in snapshot.everybody() {
-            let here = match standing {
+        for somebody in snapshot.everybody() {
+            let here = match somebody.standing {
                 Standing::Present => true,
                 Standing::Unreadable | Standing::Missing(_) | Standing::Unproven => false,
             };
             if !here {
                 continue;
             }
-            if let Some(identity) = snapshot.identity(anchor, &self.state)? {
+            if let Some(identity) = snapshot.identity(somebody.anchor, &self.state)? {
                 each(Arc::unwrap_or_clone(identity));
             }
         }

@@ -1,6 +1,6 @@
 //! After a run: who needs no second look, and what is remembered of the target.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::gather::{Digests, Rests};
 use super::orders::{WAITING, released};
@@ -15,58 +15,40 @@ use crate::store::{PastEffect, Release, Settled};
 pub(super) const PACE: &str = "suspend-millis";
 
 /// Marks as settled everybody whose account now is as wanted, and unmarks those where something went wrong.
+/// `digests` and `settled` are in the order of the anchors.
 pub(super) fn settle(
     session: &Session,
     target: &str,
     digests: &Digests,
-    settled: &BTreeMap<Anchor, Option<jiff::Timestamp>>,
+    settled: &[(Anchor, Option<jiff::Timestamp>)],
     report: &TargetReport,
 ) -> Result<(), EngineError> {
     if digests.is_empty() {
         // Nobody was decided about: the marks need not even be read.
         return Ok(());
     }
-    let mut open: BTreeSet<&Anchor> = BTreeSet::new();
-    if let Some(verdict) = &report.verdict {
-        open.extend(verdict.staged.iter().map(|change| &change.anchor));
-    }
-    open.extend(
-        report
-            .results
-            .iter()
-            .filter(|result| match result.status {
-                ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
-                ChangeStatus::Partly(_)
-                | ChangeStatus::Failed(_)
-                | ChangeStatus::Unconfirmed(_)
-                | ChangeStatus::Handed(_)
-                | ChangeStatus::Waiting(_)
-                | ChangeStatus::Skipped(_) => true,
-            })
-            .map(|result| &result.change.anchor),
-    );
+    let open = unmade(report);
     tokio::task::block_in_place(|| session.state.commit_register(target))?;
-    let mut known: HashMap<&Anchor, Settled> = HashMap::with_capacity(digests.len());
-    session.state.each_settled(target, &mut |anchor, mark| {
-        if let Some((anchor, _)) = digests.get_key_value(anchor) {
-            known.insert(anchor, mark);
-        }
-    })?;
+    let known = known(session, target, digests)?;
     let mut marks = Vec::new();
+    let mut settled = settled.iter().peekable();
     for (anchor, rests) in digests {
-        let mark = settled
-            .get(anchor)
+        while settled.next_if(|(other, _)| other < anchor).is_some() {}
+        let due = settled.next_if(|(other, _)| other == anchor);
+        let due = due.map(|(_, due)| *due);
+        let known = known.get(anchor.as_str());
+        let mark = due
             .filter(|_| !open.contains(anchor) && rests.digest != [0; 16])
             .map(|due| Settled {
                 digest: rests.digest,
                 due: due.map(jiff::Timestamp::as_second),
                 orders: rests.orders,
                 overdue: false,
-                closes: due.is_some() && *due == rests.closes,
+                closes: due.is_some() && due == rests.closes,
                 early: early(rests),
             })
-            .or_else(|| unsettled(rests, known.get(anchor), settled.get(anchor)));
-        if known.get(anchor) != mark.as_ref() {
+            .or_else(|| unsettled(rests, known, due));
+        if known != mark.as_ref() {
             marks.push((anchor.clone(), mark));
         }
     }
@@ -78,6 +60,41 @@ pub(super) fn settle(
     })?)
 }
 
+/// Everybody whose changes were not all made.
+fn unmade(report: &TargetReport) -> HashSet<&Anchor> {
+    let staged = report.verdict.iter().flat_map(|verdict| &verdict.staged);
+    let unmade = report.results.iter().filter(|result| match result.status {
+        ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
+        ChangeStatus::Partly(_)
+        | ChangeStatus::Failed(_)
+        | ChangeStatus::Unconfirmed(_)
+        | ChangeStatus::Handed(_)
+        | ChangeStatus::Waiting(_)
+        | ChangeStatus::Skipped(_) => true,
+    });
+    staged
+        .map(|change| &change.anchor)
+        .chain(unmade.map(|result| &result.change.anchor))
+        .collect()
+}
+
+/// The marks of these people as they are.
+fn known<'a>(
+    session: &Session,
+    target: &str,
+    digests: &'a Digests,
+) -> Result<HashMap<&'a str, Settled>, EngineError> {
+    let mut known = HashMap::new();
+    session.state.each_settled(target, &mut |anchor, mark| {
+        let place = digests.binary_search_by(|(other, _)| other.as_str().cmp(anchor));
+        let found = place.ok().and_then(|place| digests.get(place));
+        if let Some((anchor, _)) = found {
+            known.insert(anchor.as_str(), mark);
+        }
+    })?;
+    Ok(known)
+}
+
 /// Somebody who must be looked at again keeps the moment at which time alone changes what they should have: an edge must
 /// not be missed because something else went wrong before it.
 ///
@@ -85,9 +102,9 @@ pub(super) fn settle(
 fn unsettled(
     rests: &Rests,
     known: Option<&Settled>,
-    due: Option<&Option<jiff::Timestamp>>,
+    due: Option<Option<jiff::Timestamp>>,
 ) -> Option<Settled> {
-    let now = due.copied().flatten().map(jiff::Timestamp::as_second);
+    let now = due.flatten().map(jiff::Timestamp::as_second);
     let due = now.or_else(|| known.and_then(|known| known.due));
     if rests.foretold {
         return Some(Settled {

@@ -1,10 +1,12 @@
 //! Everybody in a directory as of one read: an index of all, and in full only those who changed.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock, mpsc};
 
 use jiff::Timestamp;
 
+use super::rows::{Row, Rows, rows};
 use super::{EngineError, SourceReport};
 use crate::model::{
     Anchor, Attributes, Completeness, EntryProblem, Fingerprint, Identity, ReadReport, Shortfall,
@@ -14,45 +16,7 @@ use crate::reconcile::absence::{self, Again};
 use crate::reconcile::{Limit, Presence};
 use crate::store::{IndexRow, ReadCommit, SourceIndex, SourceMeta, State, StoreError};
 
-/// How somebody appears in a snapshot, without their attributes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Standing {
-    /// Read now, or as of the last read if this snapshot is a stored one.
-    Present,
-    /// The entry came back and could not be read.
-    Unreadable,
-    /// Missing from this many complete reads in a row.
-    Missing(u8),
-    /// Not seen by a read that was not complete.
-    Unproven,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    row: IndexRow,
-    seen: bool,
-    dirty: bool,
-    /// One for each person, from 0.
-    number: usize,
-}
-
-type Rows = HashMap<Anchor, Row>;
-
-fn rows(index: SourceIndex, seen: fn(&IndexRow) -> bool) -> Rows {
-    let numbered = index.into_iter().enumerate();
-    numbered
-        .map(|(number, (anchor, row))| {
-            let (seen, dirty) = (seen(&row), false);
-            let row = Row {
-                row,
-                seen,
-                dirty,
-                number,
-            };
-            (anchor, row)
-        })
-        .collect()
-}
+pub(super) use super::rows::{Somebody, Standing};
 
 /// One read of one source.
 #[derive(Debug)]
@@ -70,7 +34,6 @@ pub struct Snapshot {
     /// Entries without a usable anchor, for the report.
     pub problems: Vec<EntryProblem>,
     rows: Rows,
-    changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     by_dn: OnceLock<HashMap<u64, Anchor>>,
     pub(super) meta: Option<SourceMeta>,
@@ -83,7 +46,6 @@ pub(super) struct IndexSieve {
     /// Where the index comes from, until it is needed.
     loading: Option<mpsc::Receiver<Result<Rows, StoreError>>>,
     failed: Option<EngineError>,
-    changed: HashMap<Anchor, Arc<Identity>>,
     unreadable: HashMap<Anchor, String>,
     problems: Vec<EntryProblem>,
     seen: u64,
@@ -107,7 +69,6 @@ impl IndexSieve {
             rows: Rows::new(),
             loading: Some(loading),
             failed: None,
-            changed: HashMap::new(),
             unreadable: HashMap::new(),
             problems: Vec::new(),
             seen: 0,
@@ -129,7 +90,6 @@ impl IndexSieve {
                 dn_key: 0,
                 missed: 0,
             };
-            self.put(anchor.clone(), row, false);
             let identity = Identity {
                 anchor: anchor.clone(),
                 dn: label,
@@ -137,7 +97,7 @@ impl IndexSieve {
                 groups: Vec::new(),
                 state: SourceState::default(),
             };
-            self.changed.insert(anchor, Arc::new(identity));
+            self.put(anchor, row, false, identity);
         }
     }
 
@@ -180,15 +140,20 @@ impl IndexSieve {
     }
 
     /// Sets a row that differs from what is stored; its person was read now, or is only awaited.
-    fn put(&mut self, anchor: Anchor, row: IndexRow, read: bool) {
-        let before = self.rows.get(&anchor).map(|row| row.number);
-        let row = Row {
+    fn put(&mut self, anchor: Anchor, row: IndexRow, read: bool, identity: Identity) {
+        let next = self.rows.len();
+        let place = self.rows.entry(anchor);
+        let number = match &place {
+            Entry::Occupied(known) => known.get().number,
+            Entry::Vacant(_) => next,
+        };
+        place.insert_entry(Row {
             row,
             seen: read,
             dirty: read,
-            number: before.unwrap_or(self.rows.len()),
-        };
-        self.rows.insert(anchor, row);
+            number,
+            changed: Some(Arc::new(identity)),
+        });
     }
 
     fn count(&mut self) {
@@ -230,9 +195,7 @@ impl Sieve for IndexSieve {
             missed: 0,
         };
         self.arrive();
-        self.put(identity.anchor.clone(), row, true);
-        self.changed
-            .insert(identity.anchor.clone(), Arc::new(identity));
+        self.put(identity.anchor.clone(), row, true, identity);
         self.count();
     }
 
@@ -329,7 +292,6 @@ impl Snapshot {
             server: report.server,
             problems: sieve.problems,
             rows,
-            changed: sieve.changed,
             unreadable: sieve.unreadable,
             by_dn: OnceLock::new(),
             meta: Some(meta),
@@ -352,7 +314,6 @@ impl Snapshot {
             server: meta.server.clone(),
             problems: Vec::new(),
             rows,
-            changed: HashMap::new(),
             unreadable: HashMap::new(),
             by_dn: OnceLock::new(),
             meta: None,
@@ -373,10 +334,11 @@ impl Snapshot {
     /// What is to be remembered of the read, once. Whether anything was done about it is remembered per target, not here.
     pub(super) fn take_news(&mut self) -> Option<ReadCommit> {
         let meta = self.meta.take()?;
-        let mut changed = Vec::with_capacity(self.changed.len());
+        let new = self.rows.values().filter(|row| row.dirty);
+        let mut changed = Vec::with_capacity(new.filter(|row| row.changed.is_some()).count());
         let mut rows = Vec::new();
         for (anchor, row) in self.rows.iter().filter(|(_, row)| row.dirty) {
-            match self.changed.get(anchor) {
+            match &row.changed {
                 Some(identity) => changed.push((Arc::clone(identity), row.row)),
                 None => rows.push((anchor.clone(), row.row)),
             }
@@ -389,18 +351,21 @@ impl Snapshot {
         })
     }
 
-    /// Every anchor ever read from this source, with how it stands and its fingerprint.
-    pub(super) fn everybody(&self) -> impl Iterator<Item = (&Anchor, Standing, Fingerprint)> {
-        self.numbered()
-            .map(|(_number, anchor, standing, fingerprint)| (anchor, standing, fingerprint))
+    /// Everybody ever read from this source, in no particular order.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = Somebody<'_>> {
+        self.rows
+            .iter()
+            .map(|(anchor, row)| self.somebody(anchor, row))
     }
 
-    /// As [`Self::everybody`], each with their number.
-    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &Anchor, Standing, Fingerprint)> {
-        self.rows.iter().map(|(anchor, row)| {
-            let standing = self.standing(anchor, row);
-            (row.number, anchor, standing, row.row.fingerprint)
-        })
+    fn somebody<'a>(&self, anchor: &'a Anchor, row: &'a Row) -> Somebody<'a> {
+        Somebody {
+            anchor,
+            number: row.number,
+            standing: self.standing(anchor, row),
+            fingerprint: row.row.fingerprint,
+            changed: row.changed.as_ref(),
+        }
     }
 
     /// How many people there are, and with that how many numbers.
@@ -408,10 +373,10 @@ impl Snapshot {
         self.rows.len()
     }
 
-    /// Somebody's number, how they stand, and their fingerprint.
-    pub(super) fn find(&self, anchor: &str) -> Option<(usize, Standing, Fingerprint)> {
+    /// Somebody, by their anchor.
+    pub(super) fn find(&self, anchor: &str) -> Option<Somebody<'_>> {
         let (anchor, row) = self.rows.get_key_value(anchor)?;
-        Some((row.number, self.standing(anchor, row), row.row.fingerprint))
+        Some(self.somebody(anchor, row))
     }
 
     fn standing(&self, anchor: &Anchor, row: &Row) -> Standing {
@@ -429,21 +394,18 @@ impl Snapshot {
     /// How somebody appears, attributes included.
     pub(super) fn presence(
         &self,
-        anchor: &Anchor,
+        somebody: &Somebody<'_>,
         confirm: u8,
         state: &State,
     ) -> Result<Presence, EngineError> {
-        let Some(row) = self.rows.get(anchor) else {
-            // We have an account for somebody this source never returned: no proof of anything.
-            return Ok(Presence::Unproven);
-        };
-        Ok(match self.standing(anchor, row) {
+        let anchor = somebody.anchor;
+        Ok(match somebody.standing {
             Standing::Unreadable => {
                 Presence::Unreadable(self.unreadable.get(anchor).cloned().unwrap_or_default())
             }
             Standing::Missing(reads) => absence::presence(reads, self.is_complete(), confirm),
             Standing::Unproven => Presence::Unproven,
-            Standing::Present => match self.identity(anchor, state)? {
+            Standing::Present => match self.attributes(anchor, somebody.changed, state)? {
                 Some(identity) => Presence::Present(identity),
                 None => Presence::Unreadable(
                     "its stored copy is lost; the next read restores it".to_owned(),
@@ -458,7 +420,17 @@ impl Snapshot {
         anchor: &Anchor,
         state: &State,
     ) -> Result<Option<Arc<Identity>>, EngineError> {
-        match self.changed.get(anchor) {
+        let row = self.rows.get(anchor);
+        self.attributes(anchor, row.and_then(|row| row.changed.as_ref()), state)
+    }
+
+    fn attributes(
+        &self,
+        anchor: &Anchor,
+        changed: Option<&Arc<Identity>>,
+        state: &State,
+    ) -> Result<Option<Arc<Identity>>, EngineError> {
+        match changed {
             Some(identity) => Ok(Some(Arc::clone(identity))),
             None => Ok(state.identity(&self.source, anchor)?.map(Arc::new)),
         }

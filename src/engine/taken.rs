@@ -63,10 +63,9 @@ impl Earlier {
         mapping: &Mapping,
     ) -> bool {
         self.passes += 1;
-        let created = made(report);
         let plan = report.plan.as_ref();
-        let waits = plan.is_some_and(|plan| !plan.pending.is_empty()) && !created.is_empty();
-        self.created.extend(created);
+        let pending = plan.is_some_and(|plan| !plan.pending.is_empty());
+        let waits = pending && made(report).next().is_some();
         self.failed.extend(failed(report));
         let before = self.refused.len();
         for Conflict { change, said } in conflicts {
@@ -77,7 +76,12 @@ impl Earlier {
             }
         }
         let tries = self.refused.len() > before && self.passes < TRIES;
-        waits || tries || (self.passes < TRIES && freed(report))
+        let again = waits || tries || (self.passes < TRIES && freed(report));
+        if again {
+            // Who was created is asked about in the passes to come only.
+            self.created.extend(made(report).cloned());
+        }
+        again
     }
 
     /// Leaves those alone whose changes failed in a pass before: what was refused is not asked again in the same run.
@@ -85,7 +89,9 @@ impl Earlier {
     pub(super) fn spare(&self, decided: &mut Reconciled) {
         let failed = &self.failed;
         decided.plan.changes.retain(|c| !failed.contains(&c.anchor));
-        decided.settled.retain(|anchor, _| !failed.contains(anchor));
+        decided
+            .settled
+            .retain(|(anchor, _)| !failed.contains(anchor));
     }
 
     /// Tells people which names were refused.
@@ -158,7 +164,7 @@ fn failed(report: &TargetReport) -> impl Iterator<Item = Anchor> {
 }
 
 /// Whose accounts were created or linked in a pass.
-fn made(report: &TargetReport) -> BTreeSet<Anchor> {
+fn made(report: &TargetReport) -> impl Iterator<Item = &Anchor> {
     report
         .results
         .iter()
@@ -169,8 +175,7 @@ fn made(report: &TargetReport) -> BTreeSet<Anchor> {
                 ChangeStatus::Done | ChangeStatus::DoneWith(_) | ChangeStatus::Partly(_)
             )
         })
-        .map(|result| result.change.anchor.clone())
-        .collect()
+        .map(|result| &result.change.anchor)
 }
 
 /// Whether somebody waits for a licence, and something was made, or asked for, after which one may be free. Leavers are not

@@ -100,10 +100,11 @@ impl Session {
         let wanted = request.person.as_ref().map(|person| person.to_lowercase());
         let mut judge = spec.access.at(at);
         let mut people = Vec::new();
-        for (anchor, standing, _fingerprint) in snapshot.everybody() {
-            if standing != Standing::Present {
+        for somebody in snapshot.everybody() {
+            if somebody.standing != Standing::Present {
                 continue;
             }
+            let anchor = somebody.anchor;
             let Some(identity) = snapshot.identity(anchor, &self.state)? else {
                 continue;
             };

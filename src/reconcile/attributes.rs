@@ -21,8 +21,9 @@ pub(super) fn update(
     let current = super::unique::current(case.live, case.shadow()).unwrap_or(&empty);
     let mut changes = Vec::new();
     let mut drift = true;
-    for rule in case.situation.mapping.rules() {
-        let Some(change) = difference(rule, desired, current) else {
+    let rules = case.situation.mapping.rules().iter();
+    for (rule, want) in rules.zip(&desired.attributes) {
+        let Some(change) = difference(rule, want, current) else {
             continue;
         };
         if let Some(remark) = standing(rule, &change, case) {
@@ -55,25 +56,25 @@ pub(super) fn update(
 /// How one attribute differs from what is wanted, if it does.
 fn difference(
     rule: &Rule,
-    desired: &Desired,
+    want: &Want,
     current: &BTreeMap<String, Value>,
 ) -> Option<AttributeChange> {
     if rule.apply == Apply::OnCreate {
         return None;
     }
-    let before = current.get(&rule.name).cloned();
-    let after = match desired.attributes.get(&rule.name)? {
-        Want::Value(value, _) => Some(value.clone()),
+    let before = current.get(&rule.name);
+    let after = match want {
+        Want::Value(value, _) => Some(value),
         Want::Clear => None,
         Want::Leave => return None,
     };
-    if same(rule.compare, before.as_ref(), after.as_ref()) {
+    if same(rule.compare, before, after) {
         return None;
     }
     Some(AttributeChange {
         name: rule.name.clone(),
-        before,
-        after,
+        before: before.cloned(),
+        after: after.cloned(),
         identifier: rule.unique,
     })
 }

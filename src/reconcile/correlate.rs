@@ -1,11 +1,11 @@
 //! Which account belongs to which identity. Never picks among several; never takes what another identity holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::desired::Desired;
 use super::mapping::{Compare, MatchRule};
 use super::situation::{Person, Situation, fold};
-use crate::model::{Account, AccountId, Anchor, HeldWhy, Orphan, Value};
+use crate::model::{Account, AccountId, HeldWhy, Orphan, Value};
 
 /// How an identity and the target's accounts relate.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,14 +23,14 @@ pub(super) enum Correlation {
 /// Accounts by the values that match rules look at.
 pub(super) struct Matcher<'a> {
     rules: &'a [MatchRule],
-    index: Vec<BTreeMap<String, Vec<&'a Account>>>,
-    accounts: BTreeMap<&'a AccountId, &'a Account>,
+    index: Vec<HashMap<String, Vec<&'a Account>>>,
+    accounts: HashMap<&'a AccountId, &'a Account>,
 }
 
 impl<'a> Matcher<'a> {
     pub(super) fn new(situation: &'a Situation<'_>) -> Self {
         let rules = situation.mapping.match_rules();
-        let mut index = vec![BTreeMap::new(); rules.len()];
+        let mut index = vec![HashMap::new(); rules.len()];
         for account in &situation.live.accounts {
             for (rule, by_value) in rules.iter().zip(&mut index) {
                 for key in keys(rule, account.attributes.get(&rule.account)) {
@@ -70,6 +70,9 @@ impl<'a> Matcher<'a> {
             return Correlation::New;
         };
         for ((rule, by_value), value) in self.rules.iter().zip(&self.index).zip(&desired.matches) {
+            if by_value.is_empty() {
+                continue;
+            }
             // By id: an account that holds several of the values is one account, and the order of the list means nothing.
             let hits: BTreeMap<&AccountId, &Account> = keys(rule, value.as_ref())
                 .into_iter()
@@ -137,39 +140,36 @@ fn keys(rule: &MatchRule, value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// Where two identities match one account, neither gets it.
-pub(super) fn forbid_sharing(correlations: &mut BTreeMap<Anchor, Correlation>) {
-    let mut claims: BTreeMap<AccountId, Vec<Anchor>> = BTreeMap::new();
-    for (anchor, correlation) in &*correlations {
+/// Where two identities match one account, neither gets it. Both are in the same order.
+pub(super) fn forbid_sharing(people: &[&Person], correlations: &mut [Correlation]) {
+    let mut claims: BTreeMap<AccountId, Vec<usize>> = BTreeMap::new();
+    for (who, correlation) in correlations.iter().enumerate() {
         if let Correlation::Matched { account, .. } = correlation {
-            claims
-                .entry(account.clone())
-                .or_default()
-                .push(anchor.clone());
+            claims.entry(account.clone()).or_default().push(who);
         }
     }
-    for (account, anchors) in claims.into_iter().filter(|(_, anchors)| anchors.len() > 1) {
-        for anchor in &anchors {
-            let others = anchors.iter().filter(|a| *a != anchor).cloned().collect();
+    for (account, claimants) in claims.into_iter().filter(|(_, all)| all.len() > 1) {
+        for who in &claimants {
+            let others = claimants.iter().filter(|other| *other != who);
+            let others = others.filter_map(|other| people.get(*other));
             let why = HeldWhy::Contested {
                 what: format!("account {account}"),
-                others,
+                others: others.map(|person| person.anchor.clone()).collect(),
             };
-            correlations.insert(anchor.clone(), Correlation::Undecided(why));
+            if let Some(correlation) = correlations.get_mut(*who) {
+                *correlation = Correlation::Undecided(why);
+            }
         }
     }
 }
 
 /// Accounts that belong to nobody: not linked, not about to be. Only a complete list can say.
-pub(super) fn orphans(
-    situation: &Situation<'_>,
-    correlations: &BTreeMap<Anchor, Correlation>,
-) -> Vec<Orphan> {
-    if !situation.live.complete {
+pub(super) fn orphans(situation: &Situation<'_>, correlations: &[Correlation]) -> Vec<Orphan> {
+    if !situation.live.complete || situation.live.accounts.is_empty() {
         return Vec::new();
     }
-    let matched: std::collections::BTreeSet<&AccountId> = correlations
-        .values()
+    let matched: HashSet<&AccountId> = correlations
+        .iter()
         .filter_map(|correlation| match correlation {
             Correlation::Matched { account, .. } | Correlation::Linked(account) => Some(account),
             Correlation::New | Correlation::Undecided(_) => None,

@@ -1,10 +1,10 @@
 //! What one identity should have in the target: attributes, entitlements and the reasons why it must not be usable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::mapping::{Projected, Projection, Scope};
+use super::mapping::{Judged, Projected};
 use super::situation::{Person, Presence, Reference, Situation};
 use crate::model::{Identity, SuspendReason, Suspensions, Value};
 
@@ -22,7 +22,8 @@ pub(super) enum Want {
 /// What one present identity should have.
 #[derive(Clone, Debug)]
 pub(super) struct Desired {
-    pub attributes: BTreeMap<String, Want>,
+    /// In the order of the mapping's rules.
+    pub attributes: Vec<Want>,
     pub entitlements: Result<BTreeSet<String>, String>,
     /// Why the account must not be usable; empty means active.
     pub reasons: Suspensions,
@@ -43,20 +44,20 @@ pub(super) fn desire(person: &Person, situation: &Situation<'_>) -> Option<Desir
     let Presence::Present(identity) = &person.presence else {
         return None;
     };
-    let (scope, projection) = situation.mapping.judge(identity);
+    let judged = situation.mapping.judge(identity);
     let mut reasons = person.imposed.clone();
-    let dates = dates(identity, &projection, situation.now, &mut reasons);
+    let dates = dates(identity, &judged, situation.now, &mut reasons);
     if identity.state.disabled {
         reasons.insert(SuspendReason::SourceDisabled);
     }
-    if !scope.inside {
+    if !judged.inside {
         reasons.insert(SuspendReason::OutOfScope);
     }
     let mut due = earliest(dates, person.imposed_until);
     if !shuts_for_long(&reasons) {
         due = earliest(due, person.access.next);
     }
-    Some(assemble(scope, projection, reasons, due, situation))
+    Some(assemble(judged, reasons, due, situation))
 }
 
 /// The earlier of two moments that may not come.
@@ -82,13 +83,13 @@ fn shuts_for_long(reasons: &Suspensions) -> bool {
 /// Adds the reasons that follow from dates and returns the next date that matters.
 fn dates(
     identity: &Identity,
-    projection: &Projection,
+    judged: &Judged,
     now: Timestamp,
     reasons: &mut Suspensions,
 ) -> Option<Timestamp> {
-    let ends = earliest(identity.state.expires, projection.ends);
+    let ends = earliest(identity.state.expires, judged.ends);
     // Both the directory and the mapping may name a start; the account opens when both have come.
-    let starts = identity.state.starts.max(projection.starts);
+    let starts = identity.state.starts.max(judged.starts);
     if ends.is_some_and(|end| end <= now) {
         reasons.insert(SuspendReason::Expired);
     }
@@ -100,17 +101,16 @@ fn dates(
 }
 
 fn assemble(
-    scope: Scope,
-    projection: Projection,
+    judged: Judged,
     reasons: Suspensions,
     due: Option<Timestamp>,
     situation: &Situation<'_>,
 ) -> Desired {
-    let mut hold = None;
+    let mut hold: Option<(String, String)> = None;
     let mut pending = false;
-    let mut attributes = BTreeMap::new();
-    for (name, projected) in projection.attributes {
-        let want = match projected {
+    let rules = situation.mapping.rules().iter();
+    let attributes = rules.zip(judged.attributes).map(|(rule, projected)| {
+        match projected {
             Projected::Value(value, alternatives) => Want::Value(value, alternatives),
             Projected::Clear => Want::Clear,
             Projected::Omit => Want::Leave,
@@ -123,20 +123,22 @@ fn assemble(
                 None => Want::Leave,
             },
             Projected::Hold(message) => {
-                hold.get_or_insert((name.clone(), message));
+                // The first by name is told.
+                if hold.as_ref().is_none_or(|(first, _)| rule.name < *first) {
+                    hold = Some((rule.name.clone(), message));
+                }
                 Want::Leave
             }
-        };
-        attributes.insert(name, want);
-    }
+        }
+    });
     Desired {
-        attributes,
-        entitlements: projection.entitlements,
+        attributes: attributes.collect(),
+        entitlements: judged.entitlements,
         reasons,
-        matches: projection.matches,
+        matches: judged.matches,
         hold,
         pending,
-        scope_error: scope.error,
+        scope_error: judged.error,
         due,
     }
 }

@@ -44,16 +44,17 @@ pub(super) struct Decision {
 /// One identity, everything about it side by side.
 pub(super) struct Case<'a> {
     pub person: &'a Person,
-    pub desired: Option<&'a Desired>,
+    /// What they should have; values are moved from here to changes.
+    pub desired: Option<Desired>,
     pub correlation: &'a Correlation,
     /// The linked or matched account as read now.
     pub live: Option<&'a Account>,
     pub situation: &'a Situation<'a>,
-    pub label: String,
+    pub label: &'a str,
 }
 
 /// Decides about one identity.
-pub(super) fn decide(case: &Case<'_>) -> Decision {
+pub(super) fn decide(case: &mut Case<'_>) -> Decision {
     let mut decision = Decision::default();
     match (reasons(case), case.correlation) {
         (Err(why), _) => case.hold(&mut decision, why),
@@ -85,17 +86,14 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
             linked(case, account, &reasons, &mut decision);
         }
     }
-    if case
-        .desired
-        .is_some_and(|desired| desired.pending && desired.reasons.is_empty())
-    {
+    if case.is_pending() {
         case.notice(
             &mut decision,
             "refers to a person who has no account yet; completed as soon as there is one",
         );
     }
     if decision.due.is_none() {
-        let due = case.desired.and_then(|desired| desired.due);
+        let due = case.desired.as_ref().and_then(|desired| desired.due);
         decision.due = earliest(due, case.person.imposed_until);
     }
     for what in &case.person.access.notices {
@@ -124,7 +122,7 @@ fn reasons(case: &Case<'_>) -> Result<Suspensions, HeldWhy> {
     let already = case
         .shadow()
         .is_some_and(|shadow| !shadow.suspended.is_empty());
-    match (&case.person.presence, case.desired) {
+    match (&case.person.presence, &case.desired) {
         (Presence::Present(_), Some(desired)) => {
             if let Some(error) = &desired.scope_error {
                 let attribute = "scope".to_owned();
@@ -202,31 +200,30 @@ fn with(imposed: &Suspensions, reason: SuspendReason) -> Suspensions {
     reasons
 }
 
-fn create(case: &Case<'_>, decision: &mut Decision) {
-    let Some(desired) = case.desired else { return };
+fn create(case: &mut Case<'_>, decision: &mut Decision) {
+    let Some(desired) = &mut case.desired else {
+        return;
+    };
     if let Some((attribute, message)) = desired.hold.clone() {
         return case.hold(decision, HeldWhy::Mapping { attribute, message });
     }
+    let wants = std::mem::take(&mut desired.attributes);
     if let Some(why) = case.too_old(None) {
         return case.hold(decision, why);
     }
     let mut change = case.change(Action::Create, Reason::Joiner);
     change.password = case.sets_passwords().then_some(PasswordStep::Initial);
-    change.attributes = case
-        .situation
-        .mapping
-        .rules()
-        .iter()
-        .filter_map(|rule| match desired.attributes.get(&rule.name) {
-            Some(Want::Value(value, _)) => Some(AttributeChange {
-                name: rule.name.clone(),
-                before: None,
-                after: Some(value.clone()),
-                identifier: rule.unique,
-            }),
-            Some(Want::Clear | Want::Leave) | None => None,
-        })
-        .collect();
+    let rules = case.situation.mapping.rules().iter();
+    let values = rules.zip(wants).filter_map(|(rule, want)| match want {
+        Want::Value(value, _) => Some(AttributeChange {
+            name: rule.name.clone(),
+            before: None,
+            after: Some(value),
+            identifier: rule.unique,
+        }),
+        Want::Clear | Want::Leave => None,
+    });
+    change.attributes = values.collect();
     decision.changes.push(change);
     entitle(case, None, Reason::Joiner, decision);
 }
@@ -247,7 +244,12 @@ fn link(case: &Case<'_>, account: &AccountId, rule: &str, decision: &mut Decisio
     decision.changes.push(change);
 }
 
-fn linked(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &mut Decision) {
+fn linked(
+    case: &mut Case<'_>,
+    account: &AccountId,
+    reasons: &Suspensions,
+    decision: &mut Decision,
+) {
     let Some(shadow) = case.shadow() else { return };
     match &shadow.life {
         Life::Unconfirmed { doing } => {
@@ -271,13 +273,15 @@ fn linked(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision:
 }
 
 /// An account that exists and is ours: suspended, re-activated, or kept in step.
-fn keep(case: &Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &mut Decision) {
+fn keep(case: &mut Case<'_>, account: &AccountId, reasons: &Suspensions, decision: &mut Decision) {
     let before = case
         .shadow()
         .map(|s| s.suspended.clone())
         .unwrap_or_default();
     if reasons.is_empty() {
-        let Some(desired) = case.desired else { return };
+        let Some(desired) = &case.desired else {
+            return;
+        };
         if let Some((attribute, message)) = desired.hold.clone() {
             return case.hold(decision, HeldWhy::Mapping { attribute, message });
         }
@@ -376,6 +380,12 @@ fn retire(
 }
 
 impl Case<'_> {
+    /// Whether something of what they are to have waits for another person's account.
+    pub(super) fn is_pending(&self) -> bool {
+        let desired = self.desired.as_ref();
+        desired.is_some_and(|desired| desired.pending && desired.reasons.is_empty())
+    }
+
     pub(super) fn shadow(&self) -> Option<&Shadow> {
         self.person.shadow.as_ref()
     }
@@ -430,7 +440,7 @@ impl Case<'_> {
     pub(super) fn change(&self, action: Action, reason: Reason) -> Change {
         Change::new(
             self.person.anchor.clone(),
-            self.label.clone(),
+            self.label.to_owned(),
             action,
             reason,
         )
@@ -439,7 +449,7 @@ impl Case<'_> {
     pub(super) fn hold(&self, decision: &mut Decision, why: HeldWhy) {
         decision.held.push(Held {
             anchor: self.person.anchor.clone(),
-            label: self.label.clone(),
+            label: self.label.to_owned(),
             account: self.shadow().and_then(|shadow| shadow.account.clone()),
             why,
         });
@@ -448,7 +458,7 @@ impl Case<'_> {
     pub(super) fn notice(&self, decision: &mut Decision, what: &str) {
         decision.notices.push(Notice {
             anchor: self.person.anchor.clone(),
-            label: self.label.clone(),
+            label: self.label.to_owned(),
             what: what.to_owned(),
         });
     }

@@ -230,7 +230,7 @@ fn held(case: &Case<'_>) -> BTreeSet<String> {
 /// What the suspension took away and the person should have again. What we had granted and the mapping does not call for
 /// any more is not given back.
 pub(super) fn given_back(case: &Case<'_>, shadow: &Shadow) -> BTreeSet<String> {
-    let wanted = match case.desired.map(|desired| &desired.entitlements) {
+    let wanted = match case.desired.as_ref().map(|desired| &desired.entitlements) {
         Some(Ok(wanted)) => Some(wanted),
         Some(Err(_)) | None => None,
     };

@@ -3,9 +3,9 @@
 use minijinja::value::Value as Jinja;
 use toml::de::DeValue;
 
-use super::facts::Facts;
 use super::program::{Engine, Failure, Program};
 use super::reader::Node;
+use super::seen::Seen;
 use super::settings::{From, OnMissing, compare, on_missing, origin, program};
 use super::uses::Compiler;
 use super::{Apply, Compare, Projected, Rule};
@@ -175,27 +175,22 @@ impl Attribute {
     }
 
     /// The value for one identity.
-    pub fn project(
-        &self,
-        engine: &Engine,
-        facts: &std::sync::Arc<Facts>,
-        root: &Jinja,
-    ) -> Projected {
+    pub fn project(&self, engine: &Engine, seen: &Seen<'_>) -> Projected {
         let found = match &self.from {
-            From::Program(program) => engine.run(program, root),
+            From::Program(program) => engine.run(program, seen),
             From::Reference(name) => {
-                return match facts.first(name).as_str().map(str::trim) {
-                    Some(dn) if !dn.is_empty() => Projected::Reference(dn.to_owned()),
-                    Some(_) | None => self.missing(facts),
+                return match seen.reference(name) {
+                    Some(dn) => Projected::Reference(dn.to_owned()),
+                    None => self.missing(seen),
                 };
             }
         };
         match found {
-            Ok(value) => match self.others(engine, facts, root, &value) {
+            Ok(value) => match self.others(engine, seen, &value) {
                 Ok(others) => Projected::Value(value, others),
                 Err(why) => Projected::Hold(why),
             },
-            Err(Failure::Missing) => self.missing(facts),
+            Err(Failure::Missing) => self.missing(seen),
             Err(Failure::Broken(why)) => Projected::Hold(why),
         }
     }
@@ -204,8 +199,7 @@ impl Attribute {
     fn others(
         &self,
         engine: &Engine,
-        facts: &std::sync::Arc<Facts>,
-        root: &Jinja,
+        seen: &Seen<'_>,
         first: &Value,
     ) -> Result<Vec<Value>, String> {
         let mut others = Vec::new();
@@ -221,17 +215,17 @@ impl Attribute {
         };
         for program in &self.alternatives {
             if !program.inputs.iter().any(|input| input == "n") {
-                add(engine.run(program, root))?;
+                add(engine.run(program, seen))?;
                 continue;
             }
             for number in NUMBERS {
-                add(engine.run(program, &facts.with("n", Jinja::from(number))))?;
+                add(engine.run_with(program, seen, "n", Jinja::from(number)))?;
             }
         }
         Ok(others)
     }
 
-    fn missing(&self, facts: &Facts) -> Projected {
+    fn missing(&self, seen: &Seen<'_>) -> Projected {
         match &self.on_missing {
             OnMissing::Omit => Projected::Omit,
             OnMissing::Clear => Projected::Clear,
@@ -240,7 +234,7 @@ impl Attribute {
                 let absent: Vec<&str> = self
                     .inputs()
                     .into_iter()
-                    .filter(|name| facts.first(name).is_undefined() && facts.has_slot(name))
+                    .filter(|name| seen.lacks(name))
                     .collect();
                 let name = &self.rule.name;
                 let why = if absent.is_empty() {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::value::Value as Jinja;
-
 use super::convert::GroupName;
-use super::facts::Facts;
 use super::program::{Engine, Failure, Program};
 use super::reader::{Node, Text};
 use super::scan;
 use super::scope::{expression, groups};
+use super::seen::Seen;
 use super::types::GroupUse;
 use super::uses::Compiler;
 use crate::model::Value;
@@ -107,48 +105,27 @@ impl Entitlement {
     pub fn grant(
         &self,
         engine: &Engine,
-        facts: &std::sync::Arc<Facts>,
-        root: &Jinja,
+        seen: &Seen<'_>,
         names: &mut BTreeSet<String>,
     ) -> Result<(), String> {
-        let member = |wanted: &GroupName| facts.groups().iter().any(|group| wanted.is(group));
+        let member = |wanted: &GroupName| seen.groups().iter().any(|group| wanted.is(group));
         if !self.groups.is_empty() && !self.groups.iter().any(|(_, wanted)| member(wanted)) {
             return Ok(());
         }
         if let Some(condition) = &self.condition
-            && !engine.holds(condition, root)?
+            && !engine.holds(condition, seen)?
         {
             return Ok(());
         }
         let Some(pattern) = &self.pattern else {
-            return self.add(engine, root, names);
+            return add(engine.run(&self.name, seen), names);
         };
-        for group in facts
+        for group in seen
             .groups()
             .iter()
             .filter(|group| pattern.is_match(&group.name))
         {
-            self.add(
-                engine,
-                &facts.with("group", Jinja::from(&*group.name)),
-                names,
-            )?;
-        }
-        Ok(())
-    }
-
-    fn add(
-        &self,
-        engine: &Engine,
-        root: &Jinja,
-        names: &mut BTreeSet<String>,
-    ) -> Result<(), String> {
-        match engine.run(&self.name, root) {
-            Ok(Value::Text(name)) => {
-                names.insert(name);
-            }
-            Ok(Value::Bool(_) | Value::Int(_) | Value::Set(_)) | Err(Failure::Missing) => {}
-            Err(Failure::Broken(why)) => return Err(why),
+            add(engine.run_for(&self.name, seen, &group.name), names)?;
         }
         Ok(())
     }
@@ -177,6 +154,18 @@ impl Entitlement {
             Ends::Open(..) => None,
         }
     }
+}
+
+/// Adds a name, unless something that it is made of is missing.
+fn add(found: Result<Value, Failure>, names: &mut BTreeSet<String>) -> Result<(), String> {
+    match found {
+        Ok(Value::Text(name)) => {
+            names.insert(name);
+        }
+        Ok(Value::Bool(_) | Value::Int(_) | Value::Set(_)) | Err(Failure::Missing) => {}
+        Err(Failure::Broken(why)) => return Err(why),
+    }
+    Ok(())
 }
 
 fn ends(name: &Program, text: &Text) -> Ends {

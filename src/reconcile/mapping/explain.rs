@@ -1,12 +1,10 @@
 //! How a mapping came to its results for one person.
 
-use std::sync::Arc;
-
 use minijinja::value::{Value as Jinja, ValueKind};
 
 use super::convert::hex_text;
-use super::facts::Facts;
 use super::program::Failure;
+use super::seen::Seen;
 use super::{Explained, Explanation, Mapping, Projected};
 use crate::model::Identity;
 
@@ -14,13 +12,13 @@ use crate::model::Identity;
 pub(super) fn explain(mapping: &Mapping, identity: &Identity) -> Explanation {
     let scope = mapping.scope(identity);
     let mut projection = mapping.project(identity);
-    let facts = Facts::new(&mapping.library, identity).ok();
+    let seen = Seen::new(&mapping.library, identity).ok();
     let attributes = mapping.attributes.iter().map(|attribute| {
         let name = &attribute.rule.name;
         Explained {
             field: format!("attributes.{name}"),
             source: attribute.source().to_owned(),
-            inputs: inputs(facts.as_ref(), attribute.inputs()),
+            inputs: inputs(seen.as_ref(), attribute.inputs()),
             outcome: projection
                 .attributes
                 .remove(name)
@@ -29,8 +27,8 @@ pub(super) fn explain(mapping: &Mapping, identity: &Identity) -> Explanation {
     });
     let attributes = attributes.collect();
     let matches = mapping.matches.iter().map(|found| {
-        let outcome = facts.as_ref().map_or(Projected::Omit, |facts| {
-            match mapping.engine.run(&found.program, &facts.root()) {
+        let outcome = seen.as_ref().map_or(Projected::Omit, |seen| {
+            match mapping.engine.run(&found.program, seen) {
                 Ok(value) => Projected::Value(value, Vec::new()),
                 Err(Failure::Missing) => Projected::Omit,
                 Err(Failure::Broken(why)) => Projected::Hold(why),
@@ -40,7 +38,7 @@ pub(super) fn explain(mapping: &Mapping, identity: &Identity) -> Explanation {
             field: format!("match {}", found.rule.account),
             source: found.program.source.clone(),
             inputs: inputs(
-                facts.as_ref(),
+                seen.as_ref(),
                 found.program.inputs.iter().map(String::as_str).collect(),
             ),
             outcome,
@@ -57,22 +55,22 @@ pub(super) fn explain(mapping: &Mapping, identity: &Identity) -> Explanation {
     }
 }
 
-fn inputs(facts: Option<&Arc<Facts>>, names: Vec<&str>) -> Vec<(String, Vec<String>)> {
+fn inputs(seen: Option<&Seen<'_>>, names: Vec<&str>) -> Vec<(String, Vec<String>)> {
     names
         .into_iter()
         .filter(|name| *name != "n")
         .map(|name| {
-            let values = facts.map(|facts| values(facts, name)).unwrap_or_default();
+            let values = seen.map(|seen| values(seen, name)).unwrap_or_default();
             (name.to_owned(), values)
         })
         .collect()
 }
 
-fn values(facts: &Arc<Facts>, name: &str) -> Vec<String> {
-    let value = if facts.has_slot(name) {
-        facts.all(name)
+fn values(seen: &Seen<'_>, name: &str) -> Vec<String> {
+    let value = if seen.library().has_slot(name) {
+        seen.facts().all(name)
     } else {
-        facts.root().get_attr(name).unwrap_or(Jinja::UNDEFINED)
+        seen.root().get_attr(name).unwrap_or(Jinja::UNDEFINED)
     };
     let shown = |value: &Jinja| match (value.kind(), value.as_bytes()) {
         (ValueKind::Bytes, Some(bytes)) => format!("hex {}", hex_text(bytes)),

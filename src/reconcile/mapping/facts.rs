@@ -81,6 +81,11 @@ impl Library {
             zone,
         }
     }
+
+    /// Whether a name, in lower case, is an attribute that the mapping reads.
+    pub fn has_slot(&self, name: &str) -> bool {
+        self.slots.contains_key(name)
+    }
 }
 
 /// One identity as templates see it.
@@ -98,26 +103,14 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The facts of an identity.
-    ///
-    /// # Errors
-    /// When a value that the mapping uses is too large to work with.
-    pub fn new(library: &Arc<Library>, identity: &Identity) -> Result<Arc<Self>, String> {
+    /// The facts of an identity, whose values are not too large.
+    pub fn new(library: &Arc<Library>, identity: &Identity) -> Arc<Self> {
         let mut values = vec![Jinja::UNDEFINED; library.slots.len()];
         let mut lists = values.clone();
         for (name, found) in identity.attributes.iter() {
             let Some(slot) = library.slots.get(name) else {
                 continue;
             };
-            if let Some(size) = found
-                .clone()
-                .map(SourceValueRef::size)
-                .find(|size| *size > LARGEST)
-            {
-                return Err(format!(
-                    "the attribute {name} has a value of {size} bytes; a mapping works with at most {LARGEST}"
-                ));
-            }
             if let Some(cell) = values.get_mut(*slot) {
                 *cell = found.clone().next().map_or(Jinja::UNDEFINED, value);
             }
@@ -127,7 +120,7 @@ impl Facts {
                 *cell = Jinja::from(found.map(value).collect::<Vec<_>>());
             }
         }
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             library: Arc::clone(library),
             values,
             lists,
@@ -136,7 +129,7 @@ impl Facts {
             disabled: identity.state.disabled,
             groups: identity.groups.clone(),
             path: OnceLock::new(),
-        }))
+        })
     }
 
     /// The root of a template's context.
@@ -176,11 +169,6 @@ impl Facts {
             vec![first]
         };
         Jinja::from(items)
-    }
-
-    /// Whether a name is an attribute that the mapping reads.
-    pub fn has_slot(&self, name: &str) -> bool {
-        self.library.slots.contains_key(name)
     }
 
     fn cell(&self, cells: &[Jinja], name: &str) -> Jinja {

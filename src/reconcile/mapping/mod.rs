@@ -17,6 +17,7 @@ mod finders;
 mod program;
 mod scan;
 mod scope;
+mod seen;
 mod selector;
 mod settings;
 mod trial;
@@ -26,19 +27,19 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use selector::Selector;
 pub use types::{
-    Apply, Clause, Compare, Explained, Explanation, GroupUse, MatchRule, Projected, Projection,
-    Rule, Scope,
+    Apply, Clause, Compare, Explained, Explanation, GroupUse, Judged, MatchRule, Projected,
+    Projection, Rule, Scope,
 };
 
 use crate::document as reader;
 use crate::document::suggest;
 use crate::model::{Identity, Problem};
-use facts::Facts;
+use seen::Seen;
 
 /// A compiled mapping file.
 #[derive(Debug)]
@@ -152,8 +153,8 @@ impl Mapping {
     /// Whether an identity is in scope, clause by clause.
     #[must_use]
     pub fn scope(&self, identity: &Identity) -> Scope {
-        match Facts::new(&self.library, identity) {
-            Ok(facts) => self.scope.judge(&self.engine, &facts),
+        match Seen::new(&self.library, identity) {
+            Ok(seen) => self.scope.judge(&self.engine, &seen),
             Err(why) => Scope::unknown(&why),
         }
     }
@@ -163,46 +164,46 @@ impl Mapping {
     /// Dates that cannot be read are an error of [`Self::scope`] and missing here.
     #[must_use]
     pub fn project(&self, identity: &Identity) -> Projection {
-        match Facts::new(&self.library, identity) {
-            Ok(facts) => self.project_facts(&facts),
-            Err(why) => self.held(&why),
+        let judged = self.judge(identity);
+        let names = self.rules.iter().map(|rule| rule.name.clone());
+        Projection {
+            attributes: names.zip(judged.attributes).collect(),
+            entitlements: judged.entitlements,
+            matches: judged.matches,
+            starts: judged.starts,
+            ends: judged.ends,
         }
     }
 
-    /// [`Self::scope`] and [`Self::project`] in one.
+    /// [`Self::scope`] and [`Self::project`] in one, without words.
     #[must_use]
-    pub fn judge(&self, identity: &Identity) -> (Scope, Projection) {
-        match Facts::new(&self.library, identity) {
-            Ok(facts) => {
-                let scope = self.scope.judge(&self.engine, &facts);
-                (scope, self.project_facts(&facts))
-            }
-            Err(why) => (Scope::unknown(&why), self.held(&why)),
-        }
-    }
-
-    fn project_facts(&self, facts: &Arc<Facts>) -> Projection {
-        let root = facts.root();
-        let mut attributes = BTreeMap::new();
-        for attribute in &self.attributes {
-            let projected = attribute.project(&self.engine, facts, &root);
-            attributes.insert(attribute.rule.name.clone(), projected);
-        }
+    pub fn judge(&self, identity: &Identity) -> Judged {
+        let seen = match Seen::new(&self.library, identity) {
+            Ok(seen) => seen,
+            Err(why) => return self.held(why),
+        };
+        let engine = &self.engine;
+        let holds = self.scope.holds(engine, &seen);
+        let dates = self.scope.dates(engine, &seen);
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|attribute| attribute.project(engine, &seen));
         let mut names = BTreeSet::new();
         let granted = self
             .entitlements
             .iter()
-            .try_for_each(|entitlement| entitlement.grant(&self.engine, facts, &root, &mut names));
+            .try_for_each(|entitlement| entitlement.grant(engine, &seen, &mut names));
         let matches = self.matches.iter();
-        let matches = matches.map(|found| self.engine.run(&found.program, &root).ok());
-        let (starts, ends) = if self.scope.has_dates() {
-            let dates = self.scope.dates(&self.engine, &root, &self.library.zone);
-            dates.unwrap_or_default()
-        } else {
-            (None, None)
+        let matches = matches.map(|found| engine.run(&found.program, &seen).ok());
+        let (inside, error) = match (holds, &dates) {
+            (Err(why), _) => (false, Some(why)),
+            (Ok(_), Err(why)) => (false, Some(why.clone())),
+            (Ok(holds), Ok(_)) => (holds, None),
         };
-        Projection {
-            attributes,
+        let (starts, ends) = dates.unwrap_or_default();
+        Judged {
+            inside,
+            error,
+            attributes: attributes.collect(),
             entitlements: granted.map(|()| names),
             matches: matches.collect(),
             starts,
@@ -210,14 +211,16 @@ impl Mapping {
         }
     }
 
-    fn held(&self, why: &str) -> Projection {
-        let hold = |rule: &Rule| (rule.name.clone(), Projected::Hold(why.to_owned()));
-        Projection {
+    fn held(&self, why: String) -> Judged {
+        let hold = |_: &Rule| Projected::Hold(why.clone());
+        Judged {
+            inside: false,
             attributes: self.rules.iter().map(hold).collect(),
-            entitlements: Err(why.to_owned()),
+            entitlements: Err(why.clone()),
             matches: vec![None; self.match_rules.len()],
             starts: None,
             ends: None,
+            error: Some(why),
         }
     }
 

@@ -6,6 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use super::convert::{self, account_text, account_value};
 use super::facts::LARGEST;
 use super::filters;
+use super::seen::{Found, Plain, Seen};
 use crate::model::Value;
 
 /// Steps that one evaluation may take.
@@ -24,8 +25,8 @@ enum Form {
     Constant(Option<Value>),
     /// A template: its result is text.
     Text,
-    /// A template that is one name and nothing else, this one.
-    Name(String),
+    /// A template that is one plain name and nothing else.
+    Name(Plain),
     /// An expression: its result has a type.
     Typed,
 }
@@ -151,7 +152,7 @@ impl Engine {
         if let [name] = open.as_slice()
             && super::scan::only_name(source) == Some(name.as_str())
         {
-            program.form = Form::Name(name.clone());
+            program.form = Plain::of(name).map_or(Form::Text, Form::Name);
         }
         Ok((program, open))
     }
@@ -174,15 +175,59 @@ impl Engine {
         Ok((program, open))
     }
 
-    /// Runs a program.
+    /// Runs a program. What is a plain name is read without running the engine: most of a mapping is that.
     ///
     /// # Errors
     /// When the value is missing or cannot be made.
-    pub fn run(&self, program: &Program, root: &Jinja) -> Result<Value, Failure> {
+    pub fn run(&self, program: &Program, seen: &Seen<'_>) -> Result<Value, Failure> {
+        let found = match &program.form {
+            Form::Constant(value) => return value.clone().ok_or(Failure::Missing),
+            Form::Name(name) => seen.plain(name),
+            Form::Text | Form::Typed => Found::Other,
+        };
+        match found {
+            Found::Text(text) => account_text(text).ok_or(Failure::Missing),
+            Found::Nothing => Err(Failure::Missing),
+            Found::Other => self.evaluate(program, seen.root()),
+        }
+    }
+
+    /// Runs a program that may name a group besides, this one.
+    ///
+    /// # Errors
+    /// When the value is missing or cannot be made.
+    pub fn run_for(
+        &self,
+        program: &Program,
+        seen: &Seen<'_>,
+        group: &str,
+    ) -> Result<Value, Failure> {
+        if program.form == Form::Name(Plain::Group)
+            && let Found::Text(name) = Found::text(group)
+        {
+            return account_text(name).ok_or(Failure::Missing);
+        }
+        self.run_with(program, seen, "group", Jinja::from(group))
+    }
+
+    /// Runs a program with one more variable.
+    ///
+    /// # Errors
+    /// When the value is missing or cannot be made.
+    pub fn run_with(
+        &self,
+        program: &Program,
+        seen: &Seen<'_>,
+        name: &'static str,
+        value: Jinja,
+    ) -> Result<Value, Failure> {
+        self.evaluate(program, &seen.facts().with(name, value))
+    }
+
+    fn evaluate(&self, program: &Program, root: &Jinja) -> Result<Value, Failure> {
         let found = match &program.form {
             Form::Constant(value) => Ok(value.clone()),
-            Form::Name(name) => self.named(program, name, root),
-            Form::Text => self.text(program, root),
+            Form::Name(_) | Form::Text => self.text(program, root),
             Form::Typed => self
                 .value(program, root)
                 .and_then(|value| account_value(&value)),
@@ -196,7 +241,8 @@ impl Engine {
     ///
     /// # Errors
     /// When it cannot be evaluated for this identity.
-    pub fn holds(&self, program: &Program, root: &Jinja) -> Result<bool, String> {
+    pub fn holds(&self, program: &Program, seen: &Seen<'_>) -> Result<bool, String> {
+        let root = seen.root();
         let found = match &program.form {
             Form::Constant(value) => return Ok(matches!(value, Some(Value::Bool(true)))),
             Form::Name(_) | Form::Text => self.text(program, root).map(|text| text.is_some()),
@@ -206,15 +252,6 @@ impl Engine {
             Ok(holds) => Ok(holds),
             Err(Failure::Missing) => Ok(false),
             Err(Failure::Broken(why)) => Err(why),
-        }
-    }
-
-    /// What a name stands for, without running the engine where it is a text: most of a mapping is that.
-    fn named(&self, program: &Program, name: &str, root: &Jinja) -> Result<Option<Value>, Error> {
-        let value = root.get_attr(name)?;
-        match value.as_str().filter(|text| text.len() <= LARGEST) {
-            Some(text) => Ok(account_text(text)),
-            None => self.text(program, root),
         }
     }
 

@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use minijinja::value::Value as Jinja;
 
 use super::convert::GroupName;
 use super::dates::{self, Moment, Written};
-use super::facts::Facts;
 use super::program::{Engine, Failure, Program};
 use super::reader::Node;
+use super::seen::Seen;
 use super::uses::Compiler;
 use super::{Clause, Scope, dn};
 use crate::model::Dn;
@@ -16,6 +15,9 @@ use crate::model::Value;
 
 /// The keys of clauses.
 pub(super) const KEYS: &[&str] = &["condition", "groups", "not-groups", "ou", "not-ou"];
+
+/// Hears the words of a clause, if it wants to, and whether it holds.
+type Tell<'t> = &'t mut dyn FnMut(&dyn Fn() -> String, bool);
 
 /// The compiled scope and lifecycle of a mapping.
 #[derive(Debug, Default)]
@@ -57,42 +59,58 @@ impl ScopeRules {
         }
     }
 
-    /// Whether the identity is in scope. A date that cannot be read is an error here: nobody is let in on a guess.
-    pub fn judge(&self, engine: &Engine, facts: &std::sync::Arc<Facts>) -> Scope {
-        let root = facts.root();
+    /// Whether the identity is in scope, clause by clause. A date that cannot be read is an error here: nobody is let in on
+    /// a guess.
+    pub fn judge(&self, engine: &Engine, seen: &Seen<'_>) -> Scope {
         let mut clauses = Vec::new();
-        let mut error = None;
-        if let Some(condition) = &self.condition {
-            let holds = engine.holds(condition, &root).unwrap_or_else(|why| {
-                error = Some(why);
-                false
-            });
-            let text = format!("condition: {}", condition.source);
+        let mut tell = |text: &dyn Fn() -> String, holds| {
+            let text = text();
             clauses.push(Clause { text, holds });
-        }
-        let member =
-            |(_, wanted): &(String, GroupName)| facts.groups().iter().any(|group| wanted.is(group));
-        let below = |(_, base): &(String, Dn)| facts.path().is_some_and(|path| path.is_below(base));
-        clause(&mut clauses, "member of any of", &self.groups, |all| {
-            all.iter().any(member)
-        });
-        clause(&mut clauses, "member of none of", &self.not_groups, |all| {
-            !all.iter().any(member)
-        });
-        clause(&mut clauses, "below any of", &self.ous, |all| {
-            all.iter().any(below)
-        });
-        // A DN that cannot be read is not known to lie elsewhere.
-        let elsewhere = |all: &[_]| facts.path().is_some() && !all.iter().any(below);
-        clause(&mut clauses, "below none of", &self.not_ous, elsewhere);
-        if error.is_none() {
-            error = self.dates(engine, &root, &facts.library.zone).err();
-        }
+        };
+        let error = self
+            .each_clause(engine, seen, &mut tell)
+            .or_else(|| self.dates(engine, seen).err());
         Scope {
             inside: error.is_none() && clauses.iter().all(|clause| clause.holds),
             clauses,
             error,
         }
+    }
+
+    /// Whether all clauses hold, without their words.
+    ///
+    /// # Errors
+    /// When the condition cannot be evaluated.
+    pub fn holds(&self, engine: &Engine, seen: &Seen<'_>) -> Result<bool, String> {
+        let mut all = true;
+        let error = self.each_clause(engine, seen, &mut |_, holds| all &= holds);
+        error.map_or(Ok(all), Err)
+    }
+
+    /// Tells of each clause whether it holds. The result is why the condition cannot be evaluated, if so.
+    fn each_clause(&self, engine: &Engine, seen: &Seen<'_>, tell: Tell<'_>) -> Option<String> {
+        let mut error = None;
+        if let Some(condition) = &self.condition {
+            let holds = engine.holds(condition, seen).unwrap_or_else(|why| {
+                error = Some(why);
+                false
+            });
+            tell(&|| format!("condition: {}", condition.source), holds);
+        }
+        let member =
+            |(_, wanted): &(String, GroupName)| seen.groups().iter().any(|group| wanted.is(group));
+        let below = |(_, base): &(String, Dn)| seen.path().is_some_and(|path| path.is_below(base));
+        clause(tell, "member of any of", &self.groups, |all| {
+            all.iter().any(member)
+        });
+        clause(tell, "member of none of", &self.not_groups, |all| {
+            !all.iter().any(member)
+        });
+        clause(tell, "below any of", &self.ous, |all| all.iter().any(below));
+        // A DN that cannot be read is not known to lie elsewhere.
+        let elsewhere = |all: &[_]| seen.path().is_some() && !all.iter().any(below);
+        clause(tell, "below none of", &self.not_ous, elsewhere);
+        error
     }
 
     /// The start and end that the mapping finds.
@@ -102,14 +120,14 @@ impl ScopeRules {
     pub fn dates(
         &self,
         engine: &Engine,
-        root: &Jinja,
-        zone: &TimeZone,
+        seen: &Seen<'_>,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+        let zone = &seen.library().zone;
         let find = |program: &Option<Program>, edge: fn(Moment, &TimeZone) -> Option<Timestamp>| {
             let Some(program) = program else {
                 return Ok(None);
             };
-            let text = match engine.run(program, root) {
+            let text = match engine.run(program, seen) {
                 Ok(Value::Text(text)) => text,
                 Ok(Value::Int(number)) => number.to_string(),
                 Ok(Value::Bool(_) | Value::Set(_)) => {
@@ -127,15 +145,10 @@ impl ScopeRules {
             find(&self.ends, Moment::end)?,
         ))
     }
-
-    /// Whether dates are found at all.
-    pub fn has_dates(&self) -> bool {
-        self.starts.is_some() || self.ends.is_some()
-    }
 }
 
 fn clause<T>(
-    clauses: &mut Vec<Clause>,
+    tell: Tell<'_>,
     words: &str,
     all: &[(String, T)],
     holds: impl FnOnce(&[(String, T)]) -> bool,
@@ -143,11 +156,11 @@ fn clause<T>(
     if all.is_empty() {
         return;
     }
-    let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-    clauses.push(Clause {
-        text: format!("{words}: {}", names.join(" | ")),
-        holds: holds(all),
-    });
+    let text = || {
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        format!("{words}: {}", names.join(" | "))
+    };
+    tell(&text, holds(all));
 }
 
 /// An expression under a key, if it is there and sound.

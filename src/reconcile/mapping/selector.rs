@@ -7,10 +7,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
-use super::facts::{Facts, Library};
+use super::facts::Library;
 use super::program::Engine;
 use super::reader::Node;
 use super::scope::ScopeRules;
+use super::seen::Seen;
 use super::uses::Compiler;
 use super::{GroupUse, Scope};
 use crate::model::{Identity, Problem};
@@ -62,8 +63,8 @@ impl Selector {
     /// Whether somebody is meant.
     #[must_use]
     pub fn judge(&self, identity: &Identity) -> Scope {
-        match Facts::new(&self.library, identity) {
-            Ok(facts) => self.rules.judge(&self.engine, &facts),
+        match Seen::new(&self.library, identity) {
+            Ok(seen) => self.rules.judge(&self.engine, &seen),
             Err(why) => Scope {
                 inside: false,
                 clauses: Vec::new(),

@@ -111,6 +111,25 @@ pub struct Projection {
     pub ends: Option<Timestamp>,
 }
 
+/// All that a plan needs to know of how a mapping sees one identity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    /// All clauses of the scope hold.
+    pub inside: bool,
+    /// The scope cannot be judged: the identity is held.
+    pub error: Option<String>,
+    /// Every account attribute of the mapping, in the order of its rules.
+    pub attributes: Vec<Projected>,
+    /// The entitlements the identity should hold, or why that cannot be said.
+    pub entitlements: Result<BTreeSet<String>, String>,
+    /// The value to look for, for each match rule in order; `None` where the identity has none.
+    pub matches: Vec<Option<Value>>,
+    /// A start date that the mapping found in attributes.
+    pub starts: Option<Timestamp>,
+    /// An end date that the mapping found in attributes.
+    pub ends: Option<Timestamp>,
+}
+
 /// Which groups a mapping refers to, so that the source resolves only those.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum GroupUse {

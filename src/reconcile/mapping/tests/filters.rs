@@ -1,6 +1,6 @@
 //! Every filter, function and test of the language, one line each.
 
-use super::{evaluate, member, person};
+use super::{Projected, evaluate, mapping, member, person, project, text};
 use crate::model::SourceValue;
 
 const TABLE: &[(&str, &str)] = &[
@@ -177,4 +177,17 @@ fn a_value_that_does_not_fit_holds_the_person_and_says_why() {
         let found = evaluate(expression, &person);
         assert!(found.contains(expected), "{expression}: {found}");
     }
+}
+
+#[test]
+fn what_is_binary_is_no_text_though_it_could_be_read_as_one() {
+    let mapping = mapping("[attributes]\nx = '{{ hours }}'\ny = '{{ hours | hex }}'");
+    let mut person = person(&[]);
+    let hours = SourceValue::Bytes(Box::new(*b"abc"));
+    person.attributes.set("hours", vec![hours]);
+    match project(&mapping, &person, "x") {
+        Projected::Hold(why) => assert!(why.contains("the value is binary"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(project(&mapping, &person, "y"), text("616263"));
 }
