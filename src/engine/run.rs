@@ -63,8 +63,7 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
         .iter()
         .map(|target| target.source.as_str())
         .collect();
-    let only = names.len() == 1;
-    let mut remembering = Vec::new();
+    let (only, mut remembering) = (names.len() == 1, Vec::new());
     for name in names {
         match session.read(name, request.read, dry).await {
             Ok((snapshot, writing)) => {
@@ -116,6 +115,8 @@ async fn run(session: &Session, request: &Request, dry: bool) -> Result<RunRepor
             }
         }
     }
+    // Giving back every person's data one by one keeps nobody waiting.
+    rayon::spawn(move || drop(snapshots));
     Ok(RunReport {
         run,
         began,

@@ -385,9 +385,11 @@ impl Digest {
         let mut hash = Sha256::new();
         hash.update((target.len() as u64).to_le_bytes());
         hash.update(target.as_bytes());
+        let mut bytes = Vec::new();
         for change in changes {
+            bytes.clear();
             // Serialising plain owned data to memory cannot fail; an empty part would only make digests differ.
-            let bytes = postcard::to_stdvec(&**change).unwrap_or_default();
+            bytes = postcard::to_extend(&**change, bytes).unwrap_or_default();
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(&bytes);
         }
