@@ -56,6 +56,9 @@ struct Sink {
 
 /// Serves until the process is ended; prints the base URL first.
 pub fn serve() -> std::io::Result<()> {
+    // Each connection has a thread, and each thread would have 2 MiB cleared for it at a time: that would be a good part of
+    // what both clients are made to wait for.
+    nix::sys::prctl::set_thp_disable(true)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("http://{}/scim/v2", listener.local_addr()?);
     let sink = Arc::new(Mutex::new(Sink::default()));
@@ -191,26 +194,33 @@ fn bulk(users: &mut Shelf, mut body: Value) -> Value {
         .flatten()
         .map(|operation| {
             let user = operation["data"].take();
-            let (status, made) = create(users, "userName", "Users", user);
-            let location = made["id"].as_str().map(|id| format!("/scim/v2/Users/{id}"));
-            json!({"method": "POST", "bulkId": operation["bulkId"], "status": status.to_string(), "location": location})
+            let made = keep(users, "userName", "Users", user);
+            let status = if made.is_some() { "201" } else { "409" };
+            let location = made.map(|id| format!("/scim/v2/Users/{id}"));
+            json!({"method": "POST", "bulkId": operation["bulkId"], "status": status, "location": location})
         })
         .collect();
     json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"], "Operations": results})
 }
 
-fn create(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> (u16, Value) {
+fn create(shelf: &mut Shelf, key: &str, kind: &str, row: Value) -> (u16, Value) {
+    let made = keep(shelf, key, kind, row).and_then(|id| shelf.rows.get(&id));
+    made.map_or_else(|| (409, error(409)), |row| (201, row.clone()))
+}
+
+/// Keeps a new resource, unless its name is taken. Returns its id.
+fn keep(shelf: &mut Shelf, key: &str, kind: &str, mut row: Value) -> Option<String> {
     let name = row[key].as_str().unwrap_or_default();
     if index_key(kind, key, name).is_some_and(|key| shelf.index.contains_key(&key)) {
-        return (409, error(409));
+        return None;
     }
     let id = format!("{:08x}", shelf.order.len() + 1);
     row["id"] = json!(id);
     row["meta"] = json!({"resourceType": kind.trim_end_matches('s')});
     shelf.keep(kind, &id, &row);
     shelf.order.push(id.clone());
-    shelf.rows.insert(id, row.clone());
-    (201, row)
+    shelf.rows.insert(id.clone(), row);
+    Some(id)
 }
 
 fn change(shelf: &mut Shelf, kind: &str, id: &str, method: &str, body: Value) -> (u16, Value) {
