@@ -63,15 +63,7 @@ pub(super) fn settle(
 /// Everybody whose changes were not all made.
 fn unmade(report: &TargetReport) -> HashSet<&Anchor> {
     let staged = report.verdict.iter().flat_map(|verdict| &verdict.staged);
-    let unmade = report.results.iter().filter(|result| match result.status {
-        ChangeStatus::Done | ChangeStatus::DoneWith(_) => false,
-        ChangeStatus::Partly(_)
-        | ChangeStatus::Failed(_)
-        | ChangeStatus::Unconfirmed(_)
-        | ChangeStatus::Handed(_)
-        | ChangeStatus::Waiting(_)
-        | ChangeStatus::Skipped(_) => true,
-    });
+    let unmade = report.results.iter().filter(|result| !result.is_made());
     staged
         .map(|change| &change.anchor)
         .chain(unmade.map(|result| &result.change.anchor))
